@@ -1,0 +1,86 @@
+"""``facelage evaluate``: a model's errors on labelled faces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from facelage.cli.options import detector_option, echo_file, progress_option
+
+
+@click.command("evaluate")
+@click.argument("model")
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test", "all"]),
+    default="test",
+    show_default=True,
+    help="Which rows of a prepared manifest.",
+)
+@click.option(
+    "--images",
+    is_flag=True,
+    help="DATA is a folder or CSV of whole photos: find the faces first.",
+)
+@detector_option
+@click.option("--group", "groups", multiple=True, help="Column to break the figures down by.")
+@click.option("--name", default="", help="Name of the data in the report.")
+@click.option("--rounds", default=1000, show_default=True, help="Bootstrap rounds.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the report's files.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@progress_option
+def command(
+    model: str,
+    data: Path,
+    split: str,
+    images: bool,
+    detector: str,
+    groups: tuple[str, ...],
+    name: str,
+    rounds: int,
+    out: Path | None,
+    as_json: bool,
+    progress: bool,
+) -> None:
+    """Measure MODEL (a name, an .onnx file, a checkpoint or a run's folder) on DATA.
+
+    DATA is a prepared folder, whose crops are used, or, with --images, a folder
+    or CSV of labelled photos, in which the faces have to be found first. Images
+    without a face are counted as failures beside every figure.
+    """
+    from facelage.evaluate import evaluate, open_model
+    from facelage.evaluate.report import text_report
+
+    title = name or data.stem
+    if images:
+        from facelage.data.readers import read_folder
+        from facelage.infer import AgePredictor
+
+        predictor = AgePredictor.from_pretrained(
+            None if model == "default" else model,
+            detector=None if detector == "none" else detector,
+        )
+        manifest = read_folder(data)
+        result = evaluate(
+            predictor, manifest, data=title, groups=groups, rounds=rounds, progress=progress
+        )
+    else:
+        from facelage.data.manifest import Manifest
+
+        manifest = Manifest.load(data).usable(None if split == "all" else split)
+        title = title if split == "all" else f"{title}, {split} split"
+        result = evaluate(
+            open_model(None if model == "default" else model),
+            manifest,
+            data=title,
+            groups=groups,
+            rounds=rounds,
+            progress=progress,
+        )
+    click.echo(json.dumps(result.figures, indent=2) if as_json else text_report(result), nl=as_json)
+    if out is not None:
+        result.save(out)
+        echo_file(out / "metrics.json")

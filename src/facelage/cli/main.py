@@ -1,0 +1,71 @@
+"""The ``facelage`` command: its subcommands are loaded when they are called."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+
+import click
+
+from facelage._version import __version__
+from facelage.errors import FacelageError
+
+_COMMANDS = ("predict", "prepare", "train", "evaluate", "export", "download", "info")
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand's module only when it runs, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"facelage.cli.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="facelage")
+def group() -> None:
+    """Tell people's ages from photos of their faces, and train models that do.
+
+    \b
+    facelage predict photo.jpg           ages of the faces in a photo
+    facelage prepare FOLDER OUT          photos to aligned faces and a manifest
+    facelage train OUT --run RUN         faces to a model
+    facelage evaluate RUN OUT            a model's errors on the test split
+    facelage export RUN model.onnx       a model for onnxruntime
+    """
+
+
+def main() -> None:
+    """Run the command line; errors are one line on standard error and exit code 1."""
+    warnings.showwarning = _show_warning
+    try:
+        group(standalone_mode=False)
+    except FacelageError as error:
+        click.echo(f"facelage: {error.problem}", err=True)
+        for name in ("got", "expected", "fix"):
+            if text := getattr(error, name):
+                click.echo(f"  {name}: {text}", err=True)
+        sys.exit(1)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("facelage: interrupted; run the same command again to go on", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    click.echo(f"facelage: {message}", err=True)

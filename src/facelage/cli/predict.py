@@ -1,0 +1,119 @@
+"""``facelage predict``: the ages of the faces in photos."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facelage.cli.options import (
+    detector_option,
+    echo_file,
+    format_option,
+    is_terminal,
+    progress_option,
+    table,
+)
+
+
+@click.command("predict")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", help="Name of the weights, or an .onnx file.  [default: newest]")
+@detector_option
+@format_option
+@click.option("--annotate", type=click.Path(path_type=Path), help="Folder for photos with ages.")
+@click.option("--batch-size", default=32, show_default=True, help="Photos a run of the network.")
+@click.option("--threads", type=int, help="CPU threads of the network.")
+@progress_option
+def command(
+    images: tuple[Path, ...],
+    model: str | None,
+    detector: str,
+    output: str,
+    annotate: Path | None,
+    batch_size: int,
+    threads: int | None,
+    progress: bool,
+) -> None:
+    """Tell the age of every face in IMAGES (files, or folders searched for images).
+
+    Exit code 0 if every image could be read, else 2; an image without a face is
+    no error.
+    """
+    from facelage.data.images import list_images, save_image
+    from facelage.infer import AgePredictor
+
+    files = [file for path in images for file in (list_images(path) if path.is_dir() else [path])]
+    predictor = AgePredictor.from_pretrained(
+        model, detector=None if detector == "none" else detector, threads=threads
+    )
+    results = predictor.iter_predict(files, batch_size=batch_size)
+    if progress and len(files) > 1:
+        from tqdm import tqdm
+
+        results = iter(tqdm(results, total=len(files), unit="img", desc="predict"))
+    rows: list[dict[str, Any]] = []
+    statuses: Counter[str] = Counter()
+    for file, result in zip(files, results, strict=True):
+        statuses[result.status] += 1
+        rows.append({"path": file.as_posix(), **result.to_dict()})
+        if annotate is not None and result.status != "unreadable":
+            target = annotate / f"{file.stem}.jpg"
+            save_image(target, predictor.annotate(file, result.faces))
+            if len(files) == 1:
+                echo_file(target)
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+    elif output == "csv":
+        _print_csv(rows)
+    else:
+        click.echo(_table(rows))
+    if len(files) > 1 or not is_terminal():
+        counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+        click.echo(f"{len(files)} images: {counts}", err=True)
+    if statuses["unreadable"]:
+        sys.exit(2)
+
+
+def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a face; an image without faces keeps one row, which says why."""
+    flat = []
+    for row in rows:
+        base = {"path": row["path"], "status": row["status"]}
+        for number, face in enumerate(row["faces"], start=1):
+            flat.append({**base, "face": number, **face, "error": ""})
+        if not row["faces"]:
+            flat.append({**base, "error": row["error"] or ""})
+    return flat
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    names = ["path", "status", "face", "age", "left", "top", "right", "bottom", "score"]
+    names += ["detector", "model", "error"]
+    writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in _flat(rows):
+        edges = dict(zip(("left", "top", "right", "bottom"), row.get("box") or (), strict=False))
+        writer.writerow({**row, **edges})
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = []
+    for row in _flat(rows):
+        box = row.get("box")
+        lines.append(
+            {
+                "image": row["path"],
+                "age": f"{row['age']:.1f}" if "age" in row else "",
+                "face": " ".join(f"{edge:.0f}" for edge in box) if box else "",
+                "score": f"{row['score']:.2f}" if row.get("score") is not None else "",
+                "detector": row.get("detector", ""),
+                "note": row["error"] or ("" if row["status"] == "ok" else row["status"]),
+            }
+        )
+    return table(lines)

@@ -1,0 +1,1 @@
+"""Reading, checking, aligning and splitting face images."""

@@ -1,0 +1,73 @@
+"""From what a user writes as ``detector=`` to a detector."""
+
+from __future__ import annotations
+
+import warnings
+
+from facelage.data.detect.base import FaceDetector
+from facelage.data.detect.haar import HaarDetector
+from facelage.data.detect.yunet import YuNetDetector
+from facelage.errors import (
+    ChecksumError,
+    DetectorError,
+    DetectorFallbackWarning,
+    DownloadError,
+    MissingDependencyError,
+)
+
+DetectorLike = str | FaceDetector | None
+
+
+def resolve_detector(detector: DetectorLike = "auto") -> FaceDetector | None:
+    """The detector that `detector` stands for; None means images that are crops already.
+
+    ``"auto"`` is YuNet if its model file is at hand or can be downloaded;
+    otherwise Haar, with one :class:`DetectorFallbackWarning`. The other names
+    are ``"yunet"``, ``"haar"``, ``"deepface"`` and ``"deepface-BACKEND"``; an
+    object with a ``detect`` method is used as it is.
+
+    Raises
+    ------
+    DetectorError
+        If the name is unknown, or the named detector can't run here.
+    """
+    if detector is None:
+        return None
+    if not isinstance(detector, str):
+        if not isinstance(detector, FaceDetector):
+            raise DetectorError(
+                "not a face detector",
+                got=type(detector).__name__,
+                expected="an object with `name` and `detect(image) -> list[Detection]`",
+            )
+        return detector
+    if detector == "auto":
+        return _auto()
+    if detector == "yunet":
+        return YuNetDetector()
+    if detector == "haar":
+        return HaarDetector()
+    if detector == "deepface" or detector.startswith("deepface-"):
+        from facelage.data.detect.deepface import DeepFaceDetector
+
+        return DeepFaceDetector(detector.partition("-")[2] or "opencv")
+    raise DetectorError(
+        "unknown face detector",
+        got=repr(detector),
+        expected="'auto', 'yunet', 'haar', 'deepface-BACKEND', None or a detector object",
+    )
+
+
+def _auto() -> FaceDetector:
+    try:
+        return YuNetDetector()
+    except (DownloadError, ChecksumError, MissingDependencyError) as reason:
+        fallback = HaarDetector()
+        warnings.warn(
+            f"YuNet's model file is not at hand ({reason.problem}), so OpenCV's Haar cascade "
+            "finds the faces: it misses turned faces and gives no landmarks, and ages are less "
+            "accurate. Run `facelage download` once, or set FACELAGE_YUNET to the file.",
+            DetectorFallbackWarning,
+            stacklevel=4,
+        )
+        return fallback

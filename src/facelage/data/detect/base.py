@@ -1,0 +1,74 @@
+"""What a face detector is, and what it finds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from facelage.data.images import UInt8Image
+from facelage.errors import DetectorError
+
+Box = tuple[float, float, float, float]
+Landmarks = tuple[
+    tuple[float, float],
+    tuple[float, float],
+    tuple[float, float],
+    tuple[float, float],
+    tuple[float, float],
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One face.
+
+    Attributes
+    ----------
+    box:
+        (left, top, right, bottom) in pixels of the image, from the middle of
+        the forehead to the chin; it may reach beyond the image.
+    landmarks:
+        Five (x, y) points in pixels: eye, eye, nose tip, mouth corner, mouth
+        corner, left to right as seen in the picture; None from a detector
+        that has none.
+    score:
+        The detector's confidence in 0..1; NaN from a detector that has none.
+    """
+
+    box: Box
+    landmarks: Landmarks | None = None
+    score: float = math.nan
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = self.box
+        if not (all(map(math.isfinite, self.box)) and right > left and bottom > top):
+            raise DetectorError(
+                "a face box must have a positive size",
+                got=str(self.box),
+                expected="(left, top, right, bottom) in pixels",
+            )
+
+    @property
+    def size(self) -> float:
+        """Geometric mean of the box's sides, in pixels."""
+        left, top, right, bottom = self.box
+        return math.sqrt((right - left) * (bottom - top))
+
+
+@runtime_checkable
+class FaceDetector(Protocol):
+    """Anything that finds faces; write your own and pass it as ``detector=``.
+
+    Detectors are pickled to worker processes and shared between threads, so
+    an implementation has to be safe for both.
+    """
+
+    @property
+    def name(self) -> str:
+        """A short name, kept with every result."""
+        ...
+
+    def detect(self, image: UInt8Image) -> list[Detection]:
+        """Find the faces of an image (H x W x 3, RGB, uint8), best score first."""
+        ...

@@ -1,0 +1,156 @@
+"""YuNet through OpenCV's FaceDetectorYN: the default detector."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facelage.data.detect.base import Detection, Landmarks
+from facelage.data.images import UInt8Image
+from facelage.errors import DetectorError
+from facelage.files import cache_dir, fetch, sha256
+
+YUNET_NAME = "face_detection_yunet_2023mar.onnx"
+YUNET_URL = (
+    "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/" + YUNET_NAME
+)
+YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+
+
+def find_yunet(path: str | os.PathLike[str] | None = None) -> Path | None:
+    """YuNet's model file if it is on this machine: `path`, ``FACELAGE_YUNET``, the cache.
+
+    Raises
+    ------
+    DetectorError
+        If `path` or ``FACELAGE_YUNET`` is given and names no file.
+    """
+    for given, origin in ((path, "path"), (os.environ.get("FACELAGE_YUNET"), "FACELAGE_YUNET")):
+        if given:
+            if not Path(given).is_file():
+                raise DetectorError(
+                    "there is no YuNet model file",
+                    got=f"{origin}={os.fspath(given)}",
+                    expected=f"the path of {YUNET_NAME}",
+                    fix="correct the path, or run: facelage download",
+                )
+            return Path(given)
+    cached = cache_dir() / YUNET_NAME
+    return cached if cached.is_file() and sha256(cached) == YUNET_SHA256 else None
+
+
+def download_yunet(url: str = YUNET_URL) -> Path:
+    """Fetch YuNet's model (232 KB, MIT) into the cache, sha256 checked; see :func:`fetch`."""
+    return fetch(url, YUNET_SHA256, name=YUNET_NAME)
+
+
+class YuNetDetector:
+    """Boxes, five landmarks and scores from YuNet (Wu et al., 2023).
+
+    Parameters
+    ----------
+    path:
+        The ONNX file; by default ``FACELAGE_YUNET``, the cache, or one download.
+    score_threshold:
+        Faces below this score are left out.
+    max_side:
+        A larger image is shrunk to this longer side for detection. YuNet knows
+        faces of about 10 to 300 pixels; where nothing is found, a second look
+        at half that size finds faces that fill the frame.
+
+    Raises
+    ------
+    DetectorError
+        If there is no usable model file.
+    DownloadError
+        If the file has to be downloaded and can't be.
+    """
+
+    name = "yunet"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        score_threshold: float = 0.6,
+        max_side: int = 640,
+    ) -> None:
+        if not hasattr(cv2, "FaceDetectorYN"):
+            raise DetectorError(
+                "this OpenCV has no FaceDetectorYN",
+                got=f"OpenCV {cv2.__version__}",
+                expected="opencv-python 4.8 or newer",
+                fix="pip install -U 'opencv-python<5'",
+            )
+        self.path = find_yunet(path) or download_yunet()
+        self.score_threshold = score_threshold
+        self.max_side = max_side
+        self._local = threading.local()
+        self._network()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_local"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._local = threading.local()
+
+    def detect(self, image: UInt8Image) -> list[Detection]:
+        """Find faces in H x W x 3 RGB uint8; best score first."""
+        longest = max(image.shape[:2])
+        scale = min(1.0, self.max_side / longest)
+        found = self._detect_at(image, scale)
+        if not found and longest * scale > self.max_side / 2:
+            found = self._detect_at(image, self.max_side / 2 / longest)
+        return found
+
+    def _network(self) -> Any:
+        # FaceDetectorYN keeps the input size as state, so each thread has its own.
+        network = getattr(self._local, "network", None)
+        if network is None:
+            try:
+                network = cv2.FaceDetectorYN.create(
+                    str(self.path), "", (320, 320), self.score_threshold, 0.3, 200
+                )
+            except cv2.error as error:
+                raise DetectorError(
+                    "YuNet's model file can't be loaded",
+                    got=str(self.path),
+                    expected=f"{YUNET_NAME}, sha256 {YUNET_SHA256[:12]}...",
+                    fix="delete it and run: facelage download",
+                ) from error
+            self._local.network = network
+        return network
+
+    def _detect_at(self, image: UInt8Image, scale: float) -> list[Detection]:
+        height, width = image.shape[:2]
+        if scale < 1.0:
+            width, height = max(1, round(width * scale)), max(1, round(height * scale))
+            image = np.asarray(
+                cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+            )
+        network = self._network()
+        network.setInputSize((width, height))
+        _, rows = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if rows is None:
+            return []
+        detections = []
+        for row in rows[np.isfinite(rows).all(axis=1)].astype(np.float64):
+            left, top, box_width, box_height = row[:4] / scale
+            if box_width <= 0 or box_height <= 0:
+                continue
+            points = row[4:14].reshape(5, 2) / scale
+            landmarks: Landmarks = tuple((float(x), float(y)) for x, y in points)  # type: ignore[assignment]  # five rows, checked by reshape
+            detections.append(
+                Detection(
+                    (float(left), float(top), float(left + box_width), float(top + box_height)),
+                    landmarks,
+                    float(row[14]),
+                )
+            )
+        return sorted(detections, key=lambda face: -face.score)

@@ -1,0 +1,143 @@
+"""Files that appear whole or not at all, and where facelage keeps what it downloads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from facelage.errors import ChecksumError, DownloadError, MissingDependencyError
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then move it into place.
+
+    A reader sees the old content or the new, never a part; a crash leaves the
+    old. The temporary name keeps the suffix, which some writers go by.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        # mkstemp makes files private; give the ones we keep the usual permissions.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` as UTF-8 to `path` atomically, with ``\\n`` line ends on every system."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: ``FACELAGE_CACHE``, or the user's cache folder."""
+    if chosen := os.environ.get("FACELAGE_CACHE"):
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "facelage"
+
+
+def offline() -> bool:
+    """Whether ``FACELAGE_OFFLINE`` forbids opening a socket."""
+    return os.environ.get("FACELAGE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def fetch(url: str, checksum: str, *, name: str | None = None, timeout: float = 10.0) -> Path:
+    """The cached copy of `url`, downloaded once and only accepted with the right sha256.
+
+    Parameters
+    ----------
+    url:
+        An http, https or file address.
+    checksum:
+        The file's sha256 in hexadecimal.
+    name:
+        File name in the cache; the address's last part by default.
+    timeout:
+        Seconds to wait for the server to answer.
+
+    Raises
+    ------
+    DownloadError
+        If the file is not cached and can't be had, or ``FACELAGE_OFFLINE`` is set.
+    ChecksumError
+        If what arrived is not the pinned file; nothing is kept of it.
+    MissingDependencyError
+        If the file is not cached and ``pooch`` is not installed.
+    """
+    name = name or Path(urlsplit(url).path).name
+    target = cache_dir() / name
+    if target.is_file() and sha256(target) == checksum:
+        return target
+    if offline():
+        raise DownloadError(
+            f"{name} is not in the cache and FACELAGE_OFFLINE is set",
+            got=str(target),
+            fix=f"unset FACELAGE_OFFLINE once, or copy the file from {url} to that path",
+        )
+    try:
+        import pooch
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{name} can't be downloaded", got="no package 'pooch'", fix="pip install pooch"
+        ) from error
+    if urlsplit(url).scheme == "file":
+        downloader = _copy_local
+    else:
+        downloader = pooch.HTTPDownloader(timeout=timeout)
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        # pooch downloads to a temporary file, compares the hash, then moves it.
+        path = pooch.retrieve(
+            url,
+            known_hash=f"sha256:{checksum}",
+            fname=name,
+            path=target.parent,
+            downloader=downloader,
+        )
+    except ValueError as error:
+        raise ChecksumError(
+            f"{name} is not the file that was expected",
+            got=f"another sha256 from {url}",
+            expected=checksum,
+            fix="try again; if it stays, the source or the connection has been tampered with",
+        ) from error
+    except Exception as error:  # requests, urllib3 and the OS each have their own
+        raise DownloadError(
+            f"{name} can't be downloaded",
+            got=f"{type(error).__name__} from {url}",
+            fix=f"check the connection, or copy the file to {target}",
+        ) from error
+    return Path(path)
+
+
+def _copy_local(url: str, output_file: str | os.PathLike[str], _pooch: object) -> None:
+    from urllib.request import url2pathname
+
+    Path(output_file).write_bytes(Path(url2pathname(urlsplit(url).path)).read_bytes())

@@ -1,0 +1,59 @@
+"""Draw ages onto a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from facelage.data.images import UInt8Image
+from facelage.infer.result import FaceAge
+
+_FRAME = (0, 114, 178)  # RGB: blue of the Okabe-Ito set
+_TEXT = (255, 255, 255)
+
+
+def annotate(image: UInt8Image, faces: Sequence[FaceAge]) -> UInt8Image:
+    """A copy of `image` (H x W x 3, RGB, uint8) with a box and an age for each face.
+
+    Line width and text grow with the image, and a label stays inside it.
+    Faces without a box (from crops) get their label in the corner.
+    """
+    canvas = image.copy()
+    height, width = canvas.shape[:2]
+    unit = max(1.0, min(height, width) / 400)
+    line = max(1, round(1.5 * unit))
+    for face in sorted(faces, key=lambda f: _width(f, width)):
+        left, top, right, bottom = face.box or (0.0, 0.0, float(width - 1), float(height - 1))
+        corner = (round(left), round(top))
+        if face.box:
+            cv2.rectangle(canvas, corner, (round(right), round(bottom)), _FRAME, line, cv2.LINE_AA)
+        # A label as wide as half its face, within readable limits.
+        scale = float(np.clip((right - left) / 220, 0.35 * unit, 1.1 * unit))
+        text = f"{face.age:.0f}"
+        font, thick = cv2.FONT_HERSHEY_DUPLEX, max(1, round(1.2 * scale))
+        (text_width, text_height), base = cv2.getTextSize(text, font, scale, thick)
+        margin = max(2, round(0.3 * text_height))
+        box_height = text_height + base + margin
+        x = int(np.clip(corner[0] - line // 2, 0, max(0, width - text_width - 2 * margin)))
+        # Above the box where there is room, else just inside it.
+        y = corner[1] - box_height if corner[1] >= box_height else max(0, corner[1])
+        cv2.rectangle(
+            canvas, (x, y), (x + text_width + 2 * margin, y + box_height), _FRAME, cv2.FILLED
+        )
+        cv2.putText(
+            canvas,
+            text,
+            (x + margin, y + text_height + margin // 2 + 1),
+            font,
+            scale,
+            _TEXT,
+            thick,
+            cv2.LINE_AA,
+        )
+    return canvas
+
+
+def _width(face: FaceAge, full: int) -> float:
+    return face.box[2] - face.box[0] if face.box else float(full)

@@ -1,0 +1,234 @@
+"""From photos to ages, with onnxruntime and OpenCV alone."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from facelage.data.align import align, fit_crop
+from facelage.data.detect import DetectorLike, FaceDetector, resolve_detector
+from facelage.data.detect.base import Detection
+from facelage.data.images import Color, ImageLike, UInt8Image, load_image
+from facelage.errors import ConfigError, FacelageError, ImageError, WeightsError
+from facelage.infer.result import FaceAge, ImageResult
+from facelage.infer.session import AgeSession
+from facelage.models.weights import get_weights
+
+
+class AgePredictor:
+    """Finds the faces of photos and tells their ages.
+
+    Parameters
+    ----------
+    session:
+        The age model.
+    detector:
+        As for :func:`facelage.data.detect.resolve_detector`; None for images
+        that are face crops already.
+
+    Examples
+    --------
+    >>> predictor = AgePredictor.from_pretrained()
+    >>> [face] = predictor.predict("portrait.jpg")
+    >>> round(face.age)
+    31
+    """
+
+    def __init__(self, session: AgeSession, detector: DetectorLike = "auto") -> None:
+        self.session = session
+        self.detector: FaceDetector | None = resolve_detector(detector)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike[str] | None = None,
+        *,
+        detector: DetectorLike = "auto",
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> AgePredictor:
+        """A predictor with named weights, or with an ONNX file of your own.
+
+        Parameters
+        ----------
+        name_or_path:
+            A name of :func:`facelage.models.list_models`, an ``.onnx`` file from
+            ``facelage export``, or None for the newest weights in the package.
+        detector:
+            ``"auto"`` (YuNet if at hand or downloadable, else Haar with one
+            warning), a name, an object, or None for images that are crops.
+        providers, threads:
+            As for :class:`facelage.infer.session.AgeSession`.
+
+        Raises
+        ------
+        WeightsError
+            If there is no such model.
+        DetectorError
+            If the detector can't run here.
+        """
+        if name_or_path is not None and Path(name_or_path).suffix == ".onnx":
+            path = Path(name_or_path)
+        elif name_or_path is not None and Path(name_or_path).suffix in (".safetensors", ".pt"):
+            raise WeightsError(
+                "a checkpoint can't predict without torch",
+                got=str(name_or_path),
+                expected="an .onnx file",
+                fix=f"facelage export {os.fspath(name_or_path)} model.onnx",
+            )
+        else:
+            path = get_weights(name_or_path).path("onnx")
+        return cls(AgeSession(path, providers=providers, threads=threads), detector)
+
+    @property
+    def model(self) -> str:
+        """Name and version of the weights."""
+        return self.session.name
+
+    def predict(self, image: ImageLike, *, color: Color = "rgb") -> list[FaceAge]:
+        """The ages of the faces in one image, largest face first.
+
+        Parameters
+        ----------
+        image:
+            Anything that :func:`facelage.data.images.load_image` takes.
+        color:
+            Channel order of an array: ``"rgb"``, or ``"bgr"`` from OpenCV.
+
+        Returns
+        -------
+        list of FaceAge
+            Empty if there is no face.
+
+        Raises
+        ------
+        ImageError
+            If the image can't be read.
+        """
+        pixels = load_image(image, color=color)
+        crops, faces = self._crops(pixels)
+        return self._finish(crops, faces)
+
+    def predict_batch(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        batch_size: int = 32,
+        on_error: Literal["record", "raise"] = "record",
+        color: Color = "rgb",
+    ) -> list[ImageResult]:
+        """The faces of several images, in their order, one result an image.
+
+        Parameters
+        ----------
+        images:
+            Anything that :meth:`predict` takes, any number.
+        batch_size:
+            Images a run of the network; it changes speed and memory, not ages.
+        on_error:
+            ``"record"`` keeps a bad image's error in its result;
+            ``"raise"`` raises it.
+        color:
+            Channel order of arrays.
+        """
+        return list(
+            self.iter_predict(images, batch_size=batch_size, on_error=on_error, color=color)
+        )
+
+    def iter_predict(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        batch_size: int = 32,
+        on_error: Literal["record", "raise"] = "record",
+        color: Color = "rgb",
+    ) -> Iterator[ImageResult]:
+        """As :meth:`predict_batch`, one result at a time, in flat memory."""
+        if batch_size < 1:
+            raise ConfigError(
+                "batch_size is out of range", got=str(batch_size), expected="1 or more"
+            )
+        if on_error not in ("record", "raise"):
+            raise ConfigError("unknown on_error", got=repr(on_error), expected="record or raise")
+        if isinstance(images, (str, os.PathLike, bytes)):
+            raise ConfigError(
+                "predict_batch takes several images",
+                got=type(images).__name__,
+                fix="predict(image) for one, or a list of them",
+            )
+        remaining = iter(images)
+        while part := list(islice(remaining, batch_size)):
+            yield from self._batch(part, on_error, color)
+
+    def predict_crops(self, crops: Iterable[ImageLike], *, color: Color = "rgb") -> list[FaceAge]:
+        """The ages of images that are face crops already, one face an image.
+
+        Crops as :func:`facelage.data.align.align` cuts them are used as they
+        are; others are scaled to the model's size (see
+        :func:`facelage.data.align.fit_crop`) and should be framed like them.
+        """
+        pixels = [load_image(crop, color=color) for crop in crops]
+        return self._finish([fit_crop(crop, self.session.crop) for crop in pixels], None)
+
+    def annotate(
+        self, image: ImageLike, faces: Sequence[FaceAge], *, color: Color = "rgb"
+    ) -> UInt8Image:
+        """A copy of an image (H x W x 3, RGB, uint8) with the faces boxed and their ages."""
+        from facelage.infer.annotate import annotate
+
+        return annotate(load_image(image, color=color), faces)
+
+    def _crops(self, pixels: UInt8Image) -> tuple[list[UInt8Image], list[Detection] | None]:
+        if self.detector is None:
+            return [fit_crop(pixels, self.session.crop)], None
+        found = sorted(self.detector.detect(pixels), key=lambda face: -face.size)
+        return [align(pixels, face, self.session.crop) for face in found], found
+
+    def _batch(self, images: list[ImageLike], on_error: str, color: Color) -> Iterator[ImageResult]:
+        crops: list[UInt8Image] = []
+        found: list[tuple[int, list[Detection] | None] | FacelageError] = []
+        for image in images:
+            try:
+                cut, faces = self._crops(load_image(image, color=color))
+            except ImageError as error:
+                if on_error == "raise":
+                    raise
+                found.append(error)
+                continue
+            crops += cut
+            found.append((len(cut), faces))
+        ages = self._finish_ages(crops)
+        start = 0
+        for item in found:
+            if isinstance(item, FacelageError):
+                yield ImageResult("unreadable", error=item)
+                continue
+            count, faces = item
+            people = tuple(self._face_ages(ages[start : start + count], faces))
+            start += count
+            yield ImageResult("ok" if people else "no_face", people)
+
+    def _finish_ages(self, crops: list[UInt8Image]) -> list[float]:
+        if not crops:
+            return []
+        # A crowd in one photo must not become one huge run.
+        parts = [np.stack(crops[start : start + 64]) for start in range(0, len(crops), 64)]
+        return [float(age) for part in parts for age in self.session.ages(part)]
+
+    def _finish(self, crops: list[UInt8Image], faces: list[Detection] | None) -> list[FaceAge]:
+        return self._face_ages(self._finish_ages(crops), faces)
+
+    def _face_ages(self, ages: list[float], faces: list[Detection] | None) -> list[FaceAge]:
+        if faces is None:
+            return [FaceAge(age, None, None, math.nan, "none", self.model) for age in ages]
+        name = self.detector.name if self.detector else "none"
+        return [
+            FaceAge(age, face.box, face.landmarks, face.score, name, self.model)
+            for age, face in zip(ages, faces, strict=True)
+        ]

@@ -1,0 +1,122 @@
+"""An age model in ONNX Runtime, with the crop that it carries."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelage.data.align import CropSpec, normalise
+from facelage.errors import ConfigError, WeightsError
+
+#: Keys of the ONNX file's metadata.
+CROP_KEY = "facelage.crop"
+NAME_KEY = "facelage.name"
+
+
+class AgeSession:
+    """Runs an ONNX age model on crops.
+
+    Created once and used from any number of threads; pickles as its path and
+    settings, so that worker processes open sessions of their own.
+
+    Parameters
+    ----------
+    path:
+        An ONNX file with a crop in its metadata, as ``facelage export`` writes it.
+    providers:
+        ONNX Runtime execution providers by preference; the CPU by default.
+    threads:
+        Threads of one run; ONNX Runtime's choice by default.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, broken or without a crop.
+    ConfigError
+        If a provider or the number of threads is not available.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.providers = list(providers) if providers is not None else ["CPUExecutionProvider"]
+        self.threads = threads
+        self._open()
+
+    def _open(self) -> None:
+        import onnxruntime as ort
+
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(
+                "threads is out of range", got=str(self.threads), expected="1 or more"
+            )
+        missing = [name for name in self.providers if name not in ort.get_available_providers()]
+        if missing:
+            raise ConfigError(
+                "this ONNX Runtime lacks a provider",
+                got=", ".join(missing),
+                expected=", ".join(ort.get_available_providers()),
+            )
+        if not self.path.is_file():
+            raise WeightsError("there is no model file", got=str(self.path))
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+            options.inter_op_num_threads = 1
+        try:
+            self._session: Any = ort.InferenceSession(
+                str(self.path), options, providers=self.providers
+            )
+        except Exception as error:  # ONNX Runtime's classes are not public
+            raise WeightsError(
+                "the model file can't be loaded",
+                got=f"{self.path}: {str(error).splitlines()[0]}",
+                expected="an ONNX file written by `facelage export`",
+            ) from error
+        metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+        if CROP_KEY not in metadata:
+            raise WeightsError(
+                "the model file does not say which crop it was trained on",
+                got=f"{self.path} without the metadata {CROP_KEY!r}",
+                expected="an ONNX file written by `facelage export`",
+            )
+        self.crop = CropSpec.from_json(metadata[CROP_KEY])
+        self.name = metadata.get(NAME_KEY) or self.path.stem
+        self.metadata: dict[str, str] = metadata
+        self._input = self._session.get_inputs()[0].name
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "providers": self.providers, "threads": self.threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+    def ages(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Ages in years (N, float64, at least 0) of crops (N x size x size x 3, RGB, uint8)."""
+        if len(crops) == 0:
+            return np.empty(0, np.float64)
+        (years,) = self._session.run(None, {self._input: normalise(crops, self.crop)})
+        return np.maximum(np.asarray(years, np.float64).reshape(-1), 0.0)
+
+    def info(self) -> dict[str, Any]:
+        """The file's metadata as plain data."""
+        plain: dict[str, Any] = {}
+        for key, text in self.metadata.items():
+            try:
+                plain[key] = json.loads(text)
+            except ValueError:
+                plain[key] = text
+        return plain

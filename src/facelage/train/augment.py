@@ -1,0 +1,221 @@
+"""What happens to training crops so that the model knows real photos.
+
+Networks trained on clean face chips take blur, grey and JPEG for age. The
+``real`` level therefore damages crops the way photos are damaged, at random
+and whatever the age, so that sharpness stops meaning youth.
+
+Everything works on one uint8 crop at a time with OpenCV, which is fast at this
+size, releases the GIL and uses the very codecs that damage real photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from facelage.data.images import UInt8Image
+
+_INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
+
+
+def augment_batch(
+    crops: NDArray[np.uint8],
+    size: int,
+    level: str,
+    seeds: Sequence[Sequence[int]],
+    scale: float = 1.0,
+) -> NDArray[np.uint8]:
+    """Augment padded crops.
+
+    Parameters
+    ----------
+    crops:
+        N x P x P x 3, RGB, uint8: padded crops from ``prepare``.
+    size:
+        Side of the result in pixels.
+    level:
+        ``"none"``, ``"light"`` or ``"real"``.
+    seeds:
+        N seeds (sequences of integers), one a crop: equal seeds give equal results
+        whatever batch the crop is in.
+    scale:
+        Size of the result over that of the canonical crop, for training at
+        another resolution.
+
+    Returns
+    -------
+    numpy.ndarray
+        N x size x size x 3, RGB, uint8.
+    """
+    out = np.empty((len(crops), size, size, 3), np.uint8)
+    for index, (crop, seed) in enumerate(zip(crops, seeds, strict=True)):
+        rng = np.random.default_rng(seed)
+        if level == "none":
+            out[index] = place(crop, size, scale=scale)
+            continue
+        image = random_placement(crop, size, scale, rng)
+        image = random_light(image, rng)
+        if level == "real":
+            image = random_damage(image, rng)
+        out[index] = image
+    return out
+
+
+def place(
+    crop: UInt8Image,
+    size: int,
+    *,
+    scale: float = 1.0,
+    angle: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    flip: bool = False,
+) -> UInt8Image:
+    """The middle of a padded crop, zoomed by `scale`, turned by `angle` degrees and shifted.
+
+    `shift` is in pixels of the result. Without zoom, turn, shift and flip it is
+    the canonical crop itself.
+    """
+    middle = (crop.shape[0] - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), angle, scale)
+    if flip:
+        matrix[0] = -matrix[0]
+        matrix[0, 2] += 2 * middle
+    matrix[:, 2] += (size - 1) / 2 - middle + np.asarray(shift)
+    return np.asarray(
+        cv2.warpAffine(
+            crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )
+
+
+def random_placement(crop: UInt8Image, size: int, scale: float, rng: Generator) -> UInt8Image:
+    """Flip, turn, zoom and shift about as much as detectors' landmarks err."""
+    angle = float(np.clip(rng.normal(0, 6), -25, 25))
+    zoom = float(np.clip(np.exp(rng.normal(0, 0.07)), 0.8, 1.25))
+    dx, dy = np.clip(rng.normal(0, 0.03, 2), -0.1, 0.1) * size
+    return place(
+        crop,
+        size,
+        scale=scale * zoom,
+        angle=angle,
+        shift=(float(dx), float(dy)),
+        flip=bool(rng.random() < 0.5),
+    )
+
+
+def random_light(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """Gamma, contrast, brightness and colour cast, as one table a channel."""
+    if rng.random() < 0.3:
+        return image
+    values = np.linspace(0, 1, 256)
+    values = values ** np.exp(rng.normal(0, 0.25))
+    values = (values - 0.5) * np.exp(rng.normal(0, 0.15)) + 0.5 + rng.normal(0, 0.06)
+    gains = np.exp(rng.normal(0, 0.06, 3)) if rng.random() < 0.5 else np.ones(3)
+    table = np.clip(values[:, None] * gains * 255, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table[:, None, :].transpose(1, 0, 2)), np.uint8)
+
+
+def random_damage(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """Grey and faded prints, low resolution, blur, grain, scan lines, JPEG, things in front."""
+    chance = rng.random(10)
+    if chance[0] < 0.10:
+        image = occlude(image, rng)
+    if chance[1] < 0.20:
+        image = desaturate(image, 1.0 if rng.random() < 0.7 else float(rng.uniform(0.3, 0.9)))
+    if chance[2] < 0.12:
+        image = fade(image, rng)
+    if chance[3] < 0.20:
+        image = blur(image, rng)
+    if chance[4] < 0.45:
+        image = shrink_and_enlarge(image, float(np.exp(rng.uniform(np.log(20), np.log(110)))), rng)
+    if chance[5] < 0.20:
+        image = grain(image, rng)
+    if chance[6] < 0.03:
+        image = scan_lines(image, rng)
+    if chance[7] < 0.40:
+        image = jpeg(image, int(rng.integers(12, 90)))
+    return image
+
+
+def desaturate(image: UInt8Image, amount: float) -> UInt8Image:
+    """Move colours towards grey; `amount` 1 is grey."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.addWeighted(grey, amount, image, 1 - amount, 0), np.uint8)
+
+
+def fade(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """An old print: raised blacks, lowered whites, yellow or red tone."""
+    image = desaturate(image, float(rng.uniform(0.2, 1.0)))
+    black = rng.uniform(0, 70) * np.array([1.0, rng.uniform(0.7, 1.0), rng.uniform(0.4, 1.0)])
+    white = 255 - rng.uniform(0, 60) * np.array([rng.uniform(0, 0.6), 0.7, rng.uniform(0.7, 1.8)])
+    ramp = np.linspace(0, 1, 256)[:, None]
+    table = np.clip(black + (white - black) * ramp, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table[None]), np.uint8)
+
+
+def blur(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """Out of focus, or moved."""
+    side = image.shape[0] / 128
+    if rng.random() < 0.75:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0) * side), np.uint8)
+    length = max(2, round(rng.uniform(3, 9) * side))
+    line = np.zeros((length, length), np.float32)
+    line[length // 2] = 1 / length
+    turn = cv2.getRotationMatrix2D((length / 2 - 0.5,) * 2, float(rng.uniform(0, 180)), 1)
+    turned = cv2.warpAffine(line, turn, (length, length))
+    kernel = np.asarray(turned / max(float(turned.sum()), 1e-6), np.float32)
+    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def shrink_and_enlarge(image: UInt8Image, side: float, rng: Generator) -> UInt8Image:
+    """A face that was `side` pixels large."""
+    full = image.shape[0]
+    small = max(8, min(full, round(side * full / 128)))
+    down = cv2.INTER_AREA if rng.random() < 0.8 else cv2.INTER_LINEAR
+    up = _INTERPOLATIONS[int(rng.integers(len(_INTERPOLATIONS)))]
+    reduced = cv2.resize(image, (small, small), interpolation=down)
+    return np.asarray(cv2.resize(reduced, (full, full), interpolation=up), np.uint8)
+
+
+def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """Sensor noise, or the coarser grain of film."""
+    strength = float(np.exp(rng.uniform(np.log(2), np.log(20))))
+    channels = 1 if rng.random() < 0.5 else 3
+    noise = rng.standard_normal((*image.shape[:2], channels), np.float32) * strength
+    if rng.random() < 0.4:
+        noise = 2 * np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8)).reshape(noise.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def scan_lines(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """A photo of a screen: every second or third row darker."""
+    result = image.copy()
+    period = int(rng.integers(2, 4))
+    rows = result[int(rng.integers(period)) :: period]
+    rows[:] = (rows * rng.uniform(0.6, 0.95)).astype(np.uint8)
+    return result
+
+
+def jpeg(image: UInt8Image, quality: int) -> UInt8Image:
+    """Through a JPEG file of the given quality (1..100)."""
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def occlude(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """Something in front of the face: a rectangle of one colour or of noise."""
+    side = image.shape[0]
+    width, height = (rng.uniform(0.1, 0.45, 2) * side).astype(int)
+    x, y = int(rng.integers(0, side - width)), int(rng.integers(0, side - height))
+    result = image.copy()
+    patch = result[y : y + height, x : x + width]
+    if rng.random() < 0.7:
+        patch[:] = rng.integers(0, 256, 3, dtype=np.uint8)
+    else:
+        patch[:] = rng.integers(0, 256, patch.shape, dtype=np.uint8)
+    return result

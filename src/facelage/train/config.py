@@ -1,0 +1,159 @@
+"""Every setting of a training run, in one frozen object that a JSON file can hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from facelage.errors import ConfigError
+
+LOSSES = ("mse", "l1", "huber")
+OPTIMISERS = ("adam", "adamw")
+SCHEDULES = ("cosine", "step", "constant")
+AUGMENTATIONS = ("none", "light", "real")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Settings of :class:`facelage.train.Trainer`.
+
+    Attributes
+    ----------
+    architecture, backbone:
+        As for :func:`facelage.models.create_model`.
+    epochs, batch_size:
+        Length of the run.
+    loss:
+        ``"mse"``, ``"l1"`` or ``"huber"`` (see ``huber_delta``), on years.
+    huber_delta:
+        Error in years at which the Huber loss turns from square to linear.
+    optimiser, lr, weight_decay:
+        ``"adam"`` or ``"adamw"``, its peak learning rate and weight decay.
+    schedule:
+        ``"cosine"`` falls to nothing, ``"step"`` falls tenfold at 60 % and at
+        85 % of the run, ``"constant"`` stays.
+    warmup_epochs:
+        The learning rate rises linearly over this many epochs first.
+    ema_decay:
+        Weights are averaged exponentially with this decay a step, and the
+        average is what is validated and kept; 0 switches averaging off.
+    dropout:
+        Share of pooled features dropped.
+    balance:
+        Strength of the WeightedRandomSampler against skewed ages: 0 samples
+        evenly, 1 makes every age equally frequent.
+    augmentation:
+        ``"none"``, ``"light"`` (flips, shifts, turns, light) or ``"real"``
+        (also the damage of real photos: small, blurred, grey, JPEG, faded).
+    sizes:
+        Side of the training crops in pixels over equal stretches of the run,
+        for example ``(96, 128)``; empty trains at the crop's own size.
+    source_weights:
+        Loss weight of the images from a data set, by its folder's name.
+    patience:
+        Stop after this many epochs without a lower validation loss; 0 never.
+    seed, threads, bfloat16:
+        Reproducibility and speed; ``threads`` 0 leaves torch's choice.
+    memory_gb:
+        Decoded crops are kept in memory up to this size, and read from disk
+        again for each batch above it.
+    tensorboard:
+        Also write TensorBoard events (extra ``tensorboard``).
+    """
+
+    architecture: str = "mobilenet_v2"
+    backbone: str | None = None
+    epochs: int = 12
+    batch_size: int = 64
+    loss: str = "mse"
+    huber_delta: float = 5.0
+    optimiser: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.5
+    ema_decay: float = 0.998
+    dropout: float = 0.2
+    balance: float = 0.3
+    augmentation: str = "real"
+    sizes: tuple[int, ...] = ()
+    source_weights: dict[str, float] = field(default_factory=dict)
+    patience: int = 0
+    seed: int = 0
+    threads: int = 0
+    bfloat16: bool = False
+    memory_gb: float = 6.0
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("epochs", 1, 10_000),
+            ("batch_size", 2, 65_536),
+            ("huber_delta", 1e-3, 1e3),
+            ("lr", 1e-9, 10.0),
+            ("weight_decay", 0.0, 10.0),
+            ("warmup_epochs", 0.0, 1000.0),
+            ("ema_decay", 0.0, 0.999999),
+            ("dropout", 0.0, 0.95),
+            ("balance", 0.0, 1.0),
+            ("patience", 0, 10_000),
+            ("threads", 0, 1024),
+            ("memory_gb", 0.0, math.inf),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"{name} is out of range", got=str(value), expected=f"{low} to {high}"
+                )
+        for name, choices in (
+            ("loss", LOSSES),
+            ("optimiser", OPTIMISERS),
+            ("schedule", SCHEDULES),
+            ("augmentation", AUGMENTATIONS),
+        ):
+            if getattr(self, name) not in choices:
+                raise ConfigError(
+                    f"unknown {name}", got=repr(getattr(self, name)), expected=", ".join(choices)
+                )
+        if any(not 32 <= size <= 512 for size in self.sizes):
+            raise ConfigError("sizes are out of range", got=str(self.sizes), expected="32 to 512")
+
+    def to_json(self) -> str:
+        """The settings as JSON text."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainConfig:
+        """Read back :meth:`to_json`; settings left out take their defaults.
+
+        Raises
+        ------
+        ConfigError
+            If the text is no JSON object, or names an unknown setting.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
+        except (ValueError, TypeError) as error:
+            raise ConfigError("the settings can't be read", got=str(error)) from error
+        if unknown:
+            raise ConfigError(
+                "unknown settings",
+                got=", ".join(unknown),
+                expected=", ".join(entry.name for entry in fields(cls)),
+            )
+        if "sizes" in values:
+            values["sizes"] = tuple(values["sizes"])
+        return cls(**values)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
+        """Read the settings from a JSON file."""
+        path = Path(path)
+        if not path.is_file():
+            raise ConfigError("no such settings file", got=str(path))
+        return cls.from_json(path.read_text(encoding="utf-8"))

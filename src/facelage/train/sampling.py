@@ -1,0 +1,53 @@
+"""Which faces a training epoch shows, against the skew of the ages."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facelage.errors import ConfigError
+
+
+def sampling_weights(
+    ages: ArrayLike, strength: float, *, bandwidth: float = 2.0, limit: float = 10.0
+) -> NDArray[np.float64]:
+    """Weights for a WeightedRandomSampler.
+
+    Each age's weight is its density to the power of ``-strength``. The density
+    is smoothed over neighbouring ages with a Gaussian, as in label
+    distribution smoothing (Yang et al., ICML 2021), so that a rare year between
+    frequent ones is not shown a hundred times.
+
+    Parameters
+    ----------
+    ages:
+        N ages in years.
+    strength:
+        0 (all weights equal) to 1 (every age equally frequent).
+    bandwidth:
+        Standard deviation of the Gaussian, in years.
+    limit:
+        Largest weight, as a multiple of the mean weight.
+
+    Returns
+    -------
+    numpy.ndarray
+        N float64 with mean 1.
+
+    Raises
+    ------
+    ConfigError
+        If the strength is out of range.
+    """
+    if not 0.0 <= strength <= 1.0:
+        raise ConfigError("balance is out of range", got=str(strength), expected="0 to 1")
+    years = np.asarray(ages, np.float64)
+    grid = np.arange(0, int(years.max()) + 2)
+    counts = np.bincount(np.rint(years).astype(int), minlength=len(grid)).astype(np.float64)
+    kernel = np.exp(-0.5 * ((grid[:, None] - grid[None, :]) / bandwidth) ** 2)
+    # Dividing by the kernel's own mass keeps the ends of life from looking rare.
+    density = kernel @ counts / kernel.sum(1)
+    weights = np.interp(years, grid, density) ** -strength
+    for _ in range(20):  # capping moves the mean, so a few rounds settle it
+        weights = np.minimum(weights / weights.mean(), limit)
+    return np.asarray(weights / weights.mean(), np.float64)
