@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from facelage.data.images import load_image
     from facelage.data.manifest import Manifest
     from facelage.data.prepare import PrepareConfig, prepare
-    from facelage.evaluate import evaluate
     from facelage.export import export_onnx
     from facelage.infer import AgePredictor, FaceAge, ImageResult
     from facelage.models import create_model, get_weights, list_models, load_weights
@@ -37,7 +36,6 @@ _HOMES = {
     "TrainConfig": "facelage.train",
     "Trainer": "facelage.train",
     "create_model": "facelage.models",
-    "evaluate": "facelage.evaluate",
     "export_onnx": "facelage.export",
     "get_weights": "facelage.models",
     "list_models": "facelage.models",
@@ -58,7 +56,6 @@ __all__ = [
     "Trainer",
     "__version__",
     "create_model",
-    "evaluate",
     "export_onnx",
     "get_weights",
     "list_models",

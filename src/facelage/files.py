@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,17 +20,13 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Not tempfile's: those are private, and the umask can't be asked for without changing it.
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
+        temporary.touch(0o666, exist_ok=False)
         write(temporary)
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        # mkstemp makes files private; give the ones we keep the usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -121,17 +117,18 @@ def fetch(url: str, checksum: str, *, name: str | None = None, timeout: float = 
             path=target.parent,
             downloader=downloader,
         )
-    except ValueError as error:
-        raise ChecksumError(
-            f"{name} is not the file that was expected",
-            got=f"another sha256 from {url}",
-            expected=checksum,
-            fix="try again; if it stays, the source or the connection has been tampered with",
-        ) from error
     except Exception as error:  # requests, urllib3 and the OS each have their own
+        # requests' errors about addresses are a ValueError too, and an OSError besides.
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            raise ChecksumError(
+                f"{name} is not the file that was expected",
+                got=f"another sha256 from {url}",
+                expected=checksum,
+                fix="try again; if it stays, the source or the connection has been tampered with",
+            ) from error
         raise DownloadError(
             f"{name} can't be downloaded",
-            got=f"{type(error).__name__} from {url}",
+            got=f"{type(error).__name__} from {url}: {str(error)[:200]}",
             fix=f"check the connection, or copy the file to {target}",
         ) from error
     return Path(path)

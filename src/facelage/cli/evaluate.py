@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from facelage.cli.options import detector_option, echo_file, progress_option
+from facelage.cli.options import (
+    check_crop,
+    detector_option,
+    echo_file,
+    progress_option,
+    read_source,
+    reader_options,
+)
 
 
 @click.command("evaluate")
@@ -25,6 +33,7 @@ from facelage.cli.options import detector_option, echo_file, progress_option
     is_flag=True,
     help="DATA is a folder or CSV of whole photos: find the faces first.",
 )
+@reader_options
 @detector_option
 @click.option("--group", "groups", multiple=True, help="Column to break the figures down by.")
 @click.option("--name", default="", help="Name of the data in the report.")
@@ -44,8 +53,12 @@ def command(
     out: Path | None,
     as_json: bool,
     progress: bool,
+    **reader: Any,
 ) -> None:
-    """Measure MODEL (a name, an .onnx file, a checkpoint or a run's folder) on DATA.
+    """Measure MODEL on DATA.
+
+    MODEL is a name (see `facelage info`), "default" for the newest weights, an
+    .onnx file, a .safetensors file or a run's folder.
 
     DATA is a prepared folder, whose crops are used, or, with --images, a folder
     or CSV of labelled photos, in which the faces have to be found first. Images
@@ -56,14 +69,13 @@ def command(
 
     title = name or data.stem
     if images:
-        from facelage.data.readers import read_folder
         from facelage.infer import AgePredictor
 
         predictor = AgePredictor.from_pretrained(
             None if model == "default" else model,
             detector=None if detector == "none" else detector,
         )
-        manifest = read_folder(data)
+        manifest = read_source(data, **reader)
         result = evaluate(
             predictor, manifest, data=title, groups=groups, rounds=rounds, progress=progress
         )
@@ -72,8 +84,10 @@ def command(
 
         manifest = Manifest.load(data).usable(None if split == "all" else split)
         title = title if split == "all" else f"{title}, {split} split"
+        opened = open_model(None if model == "default" else model)
+        check_crop(data, opened.crop)
         result = evaluate(
-            open_model(None if model == "default" else model),
+            opened,
             manifest,
             data=title,
             groups=groups,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from facelage.cli.options import echo_file
+from facelage.cli.options import check_crop, echo_file
 
 
 @click.command("export")
@@ -19,36 +20,64 @@ from facelage.cli.options import echo_file
     help="Prepared folder whose faces the exported model is checked on.",
 )
 @click.option("--count", default=1000, show_default=True, help="Faces to check on.")
-def command(model: str, path: Path, name: str, check: Path | None, count: int) -> None:
-    """Write MODEL (a run's folder, a .safetensors file or a name) to PATH as ONNX.
+@click.option("--licence", default="", help="Terms of use, kept in the file.")
+@click.option(
+    "--metrics",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="metrics.json of `facelage evaluate`, whose summary is kept in the file.",
+)
+def command(
+    model: str,
+    path: Path,
+    name: str,
+    check: Path | None,
+    count: int,
+    licence: str,
+    metrics: Path | None,
+) -> None:
+    """Write MODEL to PATH as ONNX.
 
-    The file runs in ONNX Runtime without torch and carries its crop. Its ages
-    are compared with torch's: on real faces with --check, else on noise.
+    MODEL is a run's folder, a .safetensors file, a name, or "default" for the
+    newest weights.
+
+    The file runs in ONNX Runtime without torch and carries its crop. Before it
+    is written its ages are compared with torch's: on real faces with --check,
+    else on noise.
     """
     import numpy as np
 
     from facelage.errors import ConfigError
     from facelage.export import check_parity, export_onnx
+    from facelage.files import write_atomically
     from facelage.models import load_weights
 
     if path.suffix != ".onnx":
         raise ConfigError("the output must be an .onnx file", got=str(path))
     trained, crop = load_weights(None if model == "default" else model)
+    metadata = {"facelage.licence": licence} if licence else {}
+    if metrics is not None:
+        metadata["facelage.metrics"] = json.loads(metrics.read_text("utf-8"))["summary"]
     if check is not None:
         from facelage.data.crops import CropStore
         from facelage.data.manifest import Manifest
 
+        check_crop(check, crop)
         manifest = Manifest.load(check).usable()
         manifest.frame = manifest.frame.head(count)
         store = CropStore(manifest)
-        pad = (store.shape[0] - crop.size) // 2
-        inner = slice(pad, pad + crop.size)
-        crops = np.ascontiguousarray(store.batch(np.arange(len(store)))[:, inner, inner])
+        crops = store.canonical(np.arange(len(store)), crop)
     else:
         shape = (min(count, 64), crop.size, crop.size, 3)
         crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    export_onnx(trained, path, crop, name=name)
-    parity = check_parity(trained, path, crops)
-    what = "faces" if check else "noise images"
-    click.echo(f"{parity.n} {what}: torch and ONNX differ by at most {parity.largest:.2g} years")
+
+    def write(temporary: Path) -> None:
+        export_onnx(trained, temporary, crop, name=name or path.stem, metadata=metadata)
+        parity = check_parity(trained, temporary, crops)
+        what = "faces" if check else "noise images"
+        click.echo(
+            f"{parity.n} {what}: torch and ONNX differ by at most {parity.largest:.2g} years"
+        )
+
+    # A file that fails the check never gets its name.
+    write_atomically(path, write)
     echo_file(path)

@@ -48,7 +48,7 @@ def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 1."""
     warnings.showwarning = _show_warning
     try:
-        group(standalone_mode=False)
+        group(prog_name="facelage", standalone_mode=False)
     except FacelageError as error:
         click.echo(f"facelage: {error.problem}", err=True)
         for name in ("got", "expected", "fix"):

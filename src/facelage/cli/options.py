@@ -5,9 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from facelage.errors import ConfigError
+
+if TYPE_CHECKING:
+    from facelage.data.align import CropSpec
+    from facelage.data.manifest import Manifest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,6 +45,51 @@ def format_option(function: F) -> F:
         show_default=True,
         help="What to print.",
     )(function)
+
+
+def reader_options(function: F) -> F:
+    """Where a folder's or a CSV file's ages are; for :func:`read_source`."""
+    options = (
+        click.option(
+            "--layout",
+            type=click.Choice(["auto", "utkface", "folders", "csv"]),
+            default="auto",
+            show_default=True,
+            help="Where the ages are: in UTKFace file names, folder names, or a CSV file.",
+        ),
+        click.option(
+            "--path-column", default="path", show_default=True, help="CSV: column of paths."
+        ),
+        click.option("--age-column", default="age", show_default=True, help="CSV: column of ages."),
+        click.option("--group-column", help="CSV: column of subjects, never split."),
+        click.option(
+            "--root", type=click.Path(path_type=Path), help="CSV: folder the paths start from."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def read_source(source: Path, *, layout: str, **columns: Any) -> Manifest:
+    """The manifest of a folder or a CSV file, as the options of :func:`reader_options` say."""
+    from facelage.data.readers import read_folder
+
+    return read_folder(source, layout, **(columns if source.is_file() else {}))
+
+
+def check_crop(data: Path, crop: CropSpec) -> None:
+    """Raise ConfigError if the folder `data` was prepared with another crop than a model's."""
+    from facelage.data.prepare import prepared_crop
+
+    prepared = prepared_crop(data)
+    if prepared is not None and prepared.digest() != crop.digest():
+        raise ConfigError(
+            "the faces were prepared with another crop than the model was trained on",
+            got=f"{data}: {prepared.size} px, crop {prepared.digest()[:8]}",
+            expected=f"{crop.size} px, crop {crop.digest()[:8]}",
+            fix=f"facelage prepare --size {crop.size}, with this version of facelage",
+        )
 
 
 def echo_file(path: Path) -> None:

@@ -59,14 +59,16 @@ def command(
         results = iter(tqdm(results, total=len(files), unit="img", desc="predict"))
     rows: list[dict[str, Any]] = []
     statuses: Counter[str] = Counter()
+    written: set[Path] = set()
     for file, result in zip(files, results, strict=True):
         statuses[result.status] += 1
         rows.append({"path": file.as_posix(), **result.to_dict()})
         if annotate is not None and result.status != "unreadable":
-            target = annotate / f"{file.stem}.jpg"
+            target = _free_name(annotate / f"{file.stem}.jpg", written)
             save_image(target, predictor.annotate(file, result.faces))
-            if len(files) == 1:
-                echo_file(target)
+            written.add(target)
+    if annotate is not None and written:
+        echo_file(next(iter(written)) if len(written) == 1 else annotate)
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
     elif output == "csv":
@@ -78,6 +80,14 @@ def command(
         click.echo(f"{len(files)} images: {counts}", err=True)
     if statuses["unreadable"]:
         sys.exit(2)
+
+
+def _free_name(path: Path, taken: set[Path]) -> Path:
+    """`path`, or `path` with a number where photos of one name come from several folders."""
+    candidate, number = path, 2
+    while candidate in taken:
+        candidate, number = path.with_stem(f"{path.stem}_{number}"), number + 1
+    return candidate
 
 
 def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

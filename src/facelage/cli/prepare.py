@@ -8,23 +8,19 @@ from typing import Any
 
 import click
 
-from facelage.cli.options import detector_option, echo_file, progress_option
+from facelage.cli.options import (
+    detector_option,
+    echo_file,
+    progress_option,
+    read_source,
+    reader_options,
+)
 
 
 @click.command("prepare")
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--layout",
-    type=click.Choice(["auto", "utkface", "folders", "csv"]),
-    default="auto",
-    show_default=True,
-    help="Where the ages are: in UTKFace file names, folder names, or a CSV file.",
-)
-@click.option("--path-column", default="path", show_default=True, help="CSV: column of paths.")
-@click.option("--age-column", default="age", show_default=True, help="CSV: column of ages.")
-@click.option("--group-column", help="CSV: column of subjects, never split.")
-@click.option("--root", type=click.Path(path_type=Path), help="CSV: folder the paths start from.")
+@reader_options
 @detector_option
 @click.option("--size", default=128, show_default=True, help="Side of the crops in pixels.")
 @click.option("--val", default=0.1, show_default=True, help="Share of the validation split.")
@@ -41,11 +37,6 @@ from facelage.cli.options import detector_option, echo_file, progress_option
 def command(
     source: Path,
     out: Path,
-    layout: str,
-    path_column: str,
-    age_column: str,
-    group_column: str | None,
-    root: Path | None,
     detector: str,
     size: int,
     val: float,
@@ -57,6 +48,7 @@ def command(
     drop_near_duplicates: bool,
     workers: int | None,
     progress: bool,
+    **reader: Any,
 ) -> None:
     """Check, align and split the photos in SOURCE (a folder or a CSV file) into OUT.
 
@@ -66,17 +58,8 @@ def command(
     from facelage.data.align import CropSpec, max_pad
     from facelage.data.filters import FilterConfig
     from facelage.data.prepare import PrepareConfig, prepare
-    from facelage.data.readers import read_folder
 
-    columns: dict[str, Any] = {}
-    if source.is_file():
-        columns = {
-            "root": root,
-            "path_column": path_column,
-            "age_column": age_column,
-            "group_column": group_column,
-        }
-    manifest = read_folder(source, layout, **columns)
+    manifest = read_source(source, **reader)
     crop = dataclasses.replace(CropSpec(), size=size)
     config = PrepareConfig(
         filters=FilterConfig(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facelage.cli.options import echo_file, progress_option
+from facelage.cli.options import F, echo_file, progress_option
+from facelage.train.config import (
+    AUGMENTATIONS,
+    LOSSES,
+    OPTIMISERS,
+    SCHEDULES,
+    TrainConfig,
+)
 
 
 def _pairs(_ctx: object, _parameter: object, values: tuple[str, ...]) -> dict[str, float]:
@@ -23,21 +30,35 @@ def _pairs(_ctx: object, _parameter: object, values: tuple[str, ...]) -> dict[st
     return pairs
 
 
+def _setting(name: str, kind: Any, text: str) -> Callable[[F], F]:
+    """An option for a setting of TrainConfig, whose default the help shows.
+
+    Its own default is None, which leaves the setting to --config.
+    """
+    default = getattr(TrainConfig(), name)
+    return click.option(
+        f"--{name.replace('_', '-')}", type=kind, help=f"{text}  [default: {default}]"
+    )
+
+
 @click.command("train")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--config", type=click.Path(path_type=Path), help="JSON file with settings.")
 @click.option("--backbone", help="ImageNet weights: a safetensors file, or 'torchvision'.")
-@click.option("--epochs", type=int)
-@click.option("--batch-size", type=int)
-@click.option("--loss", help="mse, l1 or huber.")
-@click.option("--optimiser", help="adam or adamw.")
-@click.option("--lr", type=float, help="Peak learning rate.")
-@click.option("--weight-decay", type=float)
-@click.option("--schedule", help="cosine, step or constant.")
-@click.option("--ema-decay", type=float, help="Weight averaging a step; 0 is off.")
-@click.option("--balance", type=float, help="Sampler against skewed ages, 0 to 1.")
-@click.option("--augmentation", help="none, light or real.")
+@_setting("epochs", int, "Passes over the training faces.")
+@_setting("batch_size", int, "Faces a step.")
+@_setting("loss", click.Choice(LOSSES), "Loss on years.")
+@_setting("huber_delta", float, "Error in years at which the Huber loss turns linear.")
+@_setting("optimiser", click.Choice(OPTIMISERS), "Optimiser.")
+@_setting("lr", float, "Peak learning rate.")
+@_setting("weight_decay", float, "Weight decay.")
+@_setting("schedule", click.Choice(SCHEDULES), "Course of the learning rate.")
+@_setting("warmup_epochs", float, "Epochs over which the learning rate rises.")
+@_setting("ema_decay", float, "Decay a step of the averaged weights; 0 switches them off.")
+@_setting("dropout", float, "Share of pooled features dropped.")
+@_setting("balance", float, "Strength of the sampler against skewed ages, 0 to 1.")
+@_setting("augmentation", click.Choice(AUGMENTATIONS), "What happens to training crops.")
 @click.option("--sizes", help="Training resolutions over the run, such as 96,128.")
 @click.option(
     "--source-weight",
@@ -46,10 +67,13 @@ def _pairs(_ctx: object, _parameter: object, values: tuple[str, ...]) -> dict[st
     callback=_pairs,
     help="NAME=WEIGHT: loss weight of a data set, by its folder's name.",
 )
-@click.option("--patience", type=int, help="Stop after so many epochs without gain; 0 never.")
-@click.option("--seed", type=int)
-@click.option("--threads", type=int, help="CPU threads; 0 is torch's choice.")
-@click.option("--bfloat16/--float32", default=None, help="Precision of the forward pass.")
+@_setting("patience", int, "Stop after so many epochs without gain; 0 never.")
+@_setting("seed", int, "Seed of all random numbers.")
+@_setting("threads", int, "CPU threads; 0 is torch's choice.")
+@_setting("memory_gb", float, "Crops are kept in memory up to this size.")
+@click.option(
+    "--bfloat16/--float32", default=None, help="Precision of the forward pass.  [default: float32]"
+)
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Also write TensorBoard logs.")
 @progress_option
 def command(
@@ -63,8 +87,9 @@ def command(
     """
     from facelage.data.align import CropSpec
     from facelage.data.manifest import Manifest
+    from facelage.data.prepare import prepared_crop
     from facelage.errors import ConfigError
-    from facelage.train import TrainConfig, Trainer
+    from facelage.train import Trainer
 
     settings = TrainConfig.load(config) if config else TrainConfig()
     if sizes := given.pop("sizes"):
@@ -76,14 +101,14 @@ def command(
         del given["source_weights"]
     changes = {name: value for name, value in given.items() if value is not None}
     settings = dataclasses.replace(settings, **changes)
-    crops = {path: _crop_of(path) for path in data}
+    crops = {path: prepared_crop(path) or CropSpec() for path in data}
     if len({crop.digest() for crop in crops.values()}) > 1:
         raise ConfigError(
             "the data sets were prepared with different crops",
             got=", ".join(f"{path}: {crop.size} px" for path, crop in crops.items()),
             fix="prepare them with the same settings",
         )
-    crop = next(iter(crops.values())) or CropSpec()
+    crop = next(iter(crops.values()))
     trainer = Trainer(settings, crop=crop, progress=progress)
     result = trainer.fit([Manifest.load(path) for path in data], run)
     best = result.history[result.best_epoch - 1]
@@ -92,13 +117,3 @@ def command(
         f"validation MAE {best.val_mae:.2f} years, CS@5 {best.val_cs5:.1%}"
     )
     echo_file(run / "best.safetensors")
-
-
-def _crop_of(path: Path) -> Any:
-    """The crop that a prepared folder was cut with."""
-    from facelage.data.align import CropSpec
-
-    settings = (path if path.is_dir() else path.parent) / "prepare.json"
-    if not settings.is_file():
-        return CropSpec()
-    return CropSpec.from_json(json.dumps(json.loads(settings.read_text("utf-8"))["config"]["crop"]))

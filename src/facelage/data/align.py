@@ -153,10 +153,10 @@ def similarity_to_crop(detection: Detection, spec: CropSpec = DEFAULT_CROP) -> N
     x, y = (source - source_mean).T
     u, v = (target - target_mean).T
     spread = float((x * x + y * y).sum())
-    if spread < 1e-6:  # all landmarks in one point: nothing to align by
+    a = float((x * u + y * v).sum()) / max(spread, 1e-6)
+    b = float((x * v - y * u).sum()) / max(spread, 1e-6)
+    if math.hypot(a, b) < 1e-6:  # all landmarks in one point, or no face's: nothing to align by
         return similarity_to_crop(Detection(detection.box, None, detection.score), spec)
-    a = float((x * u + y * v).sum()) / spread
-    b = float((x * v - y * u).sum()) / spread
     linear = np.array([[a, -b], [b, a]])
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
@@ -190,15 +190,13 @@ def align(
     and averaged, and one larger still is averaged beforehand, so that fine
     texture is blurred as a smaller photo would have it rather than aliased.
     """
-    canvas_pad = max_pad(spec)
-    if not 0 <= pad <= canvas_pad:
-        raise ConfigError("pad is out of range", got=str(pad), expected=f"0 to {canvas_pad}")
+    canvas_pad = check_pad(pad, spec)
     matrix = similarity_to_crop(detection, spec)
     inverse_scale = 1.0 / math.hypot(matrix[0, 0], matrix[1, 0])
-    if inverse_scale > 3.0:
-        image, matrix = _reduced_region(
-            image, matrix, spec.size, canvas_pad, int(inverse_scale / 1.5)
-        )
+    # warpAffine takes no image of 32,767 pixels or more a side; the part under the crop will do.
+    if inverse_scale > 3.0 or max(image.shape[:2]) >= 32767:
+        factor = max(1, int(inverse_scale / 1.5))
+        image, matrix = _reduced_region(image, matrix, spec.size, canvas_pad, factor)
         inverse_scale = 1.0 / math.hypot(matrix[0, 0], matrix[1, 0])
     finer = max(1, min(3, math.ceil(inverse_scale - 1e-9)))
     # Crop pixel p is the mean of the finer grid's pixels finer*p .. finer*p + finer-1.
@@ -219,6 +217,14 @@ def align(
 def max_pad(spec: CropSpec = DEFAULT_CROP) -> int:
     """The largest `pad` of :func:`align`: an eighth of the crop's side."""
     return spec.size // 8
+
+
+def check_pad(pad: int, spec: CropSpec) -> int:
+    """Raise a :class:`ConfigError` if `pad` is out of range, else return :func:`max_pad`."""
+    limit = max_pad(spec)
+    if not 0 <= pad <= limit:
+        raise ConfigError("pad is out of range", got=str(pad), expected=f"0 to {limit}")
+    return limit
 
 
 def _reduced_region(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facelage.data.align import CropSpec
 from facelage.data.images import UInt8Image, load_image
 from facelage.data.manifest import Manifest
 from facelage.errors import ManifestError
@@ -60,8 +61,43 @@ class CropStore:
         """Crops by index: N x P x P x 3, RGB, uint8."""
         if self._memory is not None:
             return np.asarray(self._memory[np.asarray(indices)], np.uint8)
+        if len(indices) == 1:  # a pool of threads costs more than one crop
+            return self._read(int(indices[0]))[None]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             return np.stack(list(pool.map(self._read, indices)))
+
+    def canonical(
+        self, indices: Sequence[int] | NDArray[np.int64], crop: CropSpec
+    ) -> NDArray[np.uint8]:
+        """The canonical crops in the middle of the padded ones: N x size x size x 3, RGB, uint8.
+
+        Raises
+        ------
+        ManifestError
+            If the prepared crops do not fit `crop`; see :meth:`check`.
+        """
+        pad = self.check(crop)
+        middle = slice(pad, pad + crop.size)
+        return np.ascontiguousarray(self.batch(indices)[:, middle, middle])
+
+    def check(self, crop: CropSpec) -> int:
+        """The padding in pixels of the prepared crops around `crop`.
+
+        Raises
+        ------
+        ManifestError
+            If they are not squares of the crop's size plus an even margin.
+        """
+        height, width = self.shape[:2]
+        pad = (height - crop.size) // 2
+        if height != width or pad < 0 or height != crop.size + 2 * pad:
+            raise ManifestError(
+                "the prepared crops do not fit the model",
+                got=f"{width} x {height} px",
+                expected=f"{crop.size} px plus an even margin",
+                fix=f"facelage prepare --size {crop.size}",
+            )
+        return pad
 
     def _read(self, index: int) -> UInt8Image:
         crop = load_image(self.paths[index])

@@ -135,7 +135,8 @@ def _bmp(data: bytes) -> ImageHeader:
 
 def _gif(data: bytes) -> ImageHeader:
     width, height = struct.unpack("<HH", data[6:10])
-    return ImageHeader("GIF", width, height, complete=b"\x3b" in data[-16:])
+    # Any frame may have a transparent colour; looking for it is dearer than decoding twice.
+    return ImageHeader("GIF", width, height, has_alpha=True, complete=b"\x3b" in data[-16:])
 
 
 def _tiff(data: bytes) -> ImageHeader:

@@ -9,6 +9,7 @@ else; its pixels are taken as they are.
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 
@@ -46,7 +47,7 @@ else:
 Color: TypeAlias = Literal["rgb", "bgr"]
 UInt8Image: TypeAlias = NDArray[np.uint8]
 
-#: Largest accepted image, in pixels: above any camera's, below what exhausts a small machine.
+#: Largest accepted image in pixels, above any camera's and below what exhausts a small machine.
 MAX_PIXELS = 200_000_000
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -65,8 +66,9 @@ def load_image(
         (C x H x W, as torchvision has it). Arrays and tensors hold uint8 in
         0..255, uint16 in 0..65535 or floats in 0..1.
     color:
-        Channel order of a NumPy array: ``"rgb"``, or ``"bgr"`` for what
-        ``cv2.imread`` returns. It is never guessed. Files carry their own order.
+        Channel order of an array or tensor: ``"rgb"``, or ``"bgr"`` for what
+        ``cv2.imread`` returns. It is never guessed. Files and PIL images carry
+        their own order.
     max_pixels:
         Limit on width x height, checked from the header before decoding.
 
@@ -76,7 +78,8 @@ def load_image(
         H x W x 3, uint8, RGB, C-contiguous. EXIF orientation is applied,
         transparency is laid over white, grey is repeated over the channels and
         16 bits are reduced to 8. An array that is RGB uint8 already is returned
-        without a copy.
+        without a copy. Of a grey PNG or TIFF file's transparency OpenCV tells
+        nothing, so it is ignored; of an animation the first frame counts.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def load_image(
     module = type(source).__module__.partition(".")[0]
     if module == "PIL" or hasattr(source, "getexif"):
         return _from_pil(source, max_pixels)
-    if module == "torch" or hasattr(source, "detach"):
+    if module == "torch" or hasattr(source, "permute"):
         return _from_tensor(source, color, max_pixels)
     if hasattr(source, "read"):
         data = source.read()
@@ -132,7 +135,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> UInt8Image:
     try:
         bgr = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
         if bgr is not None and header.has_alpha:
-            bgr = _with_alpha(bgr, cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED))
+            bgra = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+            bgr = _with_alpha(bgr, bgra, premultiplied=header.format == "TIFF")
     except cv2.error as error:
         raise UnreadableImageError(
             f"the {header.format} data can't be decoded", got=str(error).strip()
@@ -154,7 +158,7 @@ def save_image(path: str | os.PathLike[str], image: UInt8Image, *, quality: int 
     Raises
     ------
     InvalidArrayError
-        If OpenCV can't write the format that the suffix names.
+        If the array is no RGB image, or OpenCV can't write the suffix's format.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -172,9 +176,21 @@ def save_image(path: str | os.PathLike[str], image: UInt8Image, *, quality: int 
             got=repr(path.suffix),
             expected=", ".join(sorted(IMAGE_SUFFIXES)),
         )
-    done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InvalidArrayError(
+            "not an image to save",
+            got=f"{image.dtype} {image.shape}",
+            expected="uint8 (H, W, 3)",
+        )
+    try:
+        done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    except cv2.error:
+        done = False
     if not done:
-        raise InvalidArrayError("the image can't be encoded", got=f"{image.shape} for {path.name}")
+        raise InvalidArrayError(
+            "the image can't be encoded",
+            got=f"{image.shape} for {path.name} with OpenCV {cv2.__version__}",
+        )
     write_bytes(path, encoded.tobytes())
 
 
@@ -195,6 +211,7 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
         path
         for path in root.rglob("*")
         if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.is_dir()
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
     ]
     if not found:
@@ -225,6 +242,8 @@ def _read_file(path: Path) -> bytes:
         raise UnreadableImageError(
             "the file can't be read", got=f"{path}: {error.strerror or error}"
         ) from error
+    except ValueError as error:  # a null byte
+        raise ImageNotFoundError("not a path", got=f"{str(path)!r}: {error}") from error
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -237,10 +256,18 @@ def _check_pixels(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _with_alpha(bgr: NDArray[Any], bgra: NDArray[Any] | None) -> NDArray[Any]:
-    """`bgra` over white, turned as OpenCV turned `bgr` for EXIF (it leaves `bgra` unturned)."""
+def _with_alpha(
+    bgr: NDArray[Any], bgra: NDArray[Any] | None, *, premultiplied: bool
+) -> NDArray[Any]:
+    """`bgra` over white, turned as OpenCV turned `bgr` for EXIF (it leaves `bgra` unturned).
+
+    libtiff multiplies the colours of 8-bit files by their alpha (`premultiplied`).
+    """
     if bgra is None or bgra.ndim != 3 or bgra.shape[2] != 4:
         return bgr
+    if premultiplied and bgra.dtype == np.uint8:
+        # TIFF's orientation is applied to both.
+        return cast(NDArray[Any], cv2.add(bgra[..., :3], 255 - bgra[..., [3, 3, 3]]))
     if bgra.dtype == np.uint16:
         bgra = (bgra >> 8).astype(np.uint8)
     for turns in range(4):
@@ -268,10 +295,12 @@ def _from_pil(image: Any, max_pixels: int) -> UInt8Image:
             # Pillow clips 16-bit grey on conversion; scale it as the file decoder does.
             wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
             return _from_array(wide.astype(np.uint16), "rgb", max_pixels)
+        if image.mode == "F":
+            return _from_array(np.asarray(image), "rgb", max_pixels)
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
             return _from_array(np.asarray(image.convert("RGBA")), "rgb", max_pixels)
         return _from_array(np.asarray(image.convert("RGB")), "rgb", max_pixels)
-    except OSError as error:
+    except (OSError, SyntaxError, struct.error) as error:
         raise UnreadableImageError("Pillow can't decode the image", got=str(error)) from error
 
 
@@ -329,7 +358,11 @@ def _to_uint8(array: NDArray[Any]) -> UInt8Image:
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise InvalidArrayError("the array holds NaN or infinity", got=f"{low} to {high}")
+            raise InvalidArrayError(
+                "the array holds NaN or infinity",
+                got=f"{low} to {high}",
+                expected="finite values in 0..1",
+            )
         if low < 0.0 or high > 1.0:
             raise InvalidArrayError(
                 "float pixels must lie in 0..1",
@@ -341,4 +374,5 @@ def _to_uint8(array: NDArray[Any]) -> UInt8Image:
         "the array's dtype is not an image's",
         got=str(array.dtype),
         expected="uint8, uint16, or a float type in 0..1",
+        fix="array.astype(np.uint8) if the values are 0..255",
     )

@@ -6,6 +6,7 @@ relative to the folder `root`, which by default is the file's own folder.
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facelage.errors import ManifestError
-from facelage.files import write_atomically
+from facelage.files import write_atomically, write_text
 
 #: Columns in the order they are written; any others are kept behind them.
 COLUMNS = (
@@ -106,13 +107,13 @@ class Manifest:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as CSV or Parquet, by the suffix, atomically."""
         path = Path(path)
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             write_atomically(path, lambda temporary: self.frame.to_parquet(temporary, index=False))
-        elif path.suffix == ".csv":
-            write_atomically(
-                path,
-                lambda temporary: self.frame.to_csv(temporary, index=False, lineterminator="\n"),
-            )
+        elif path.suffix.lower() == ".csv":
+            text = self.frame.to_csv(index=False, lineterminator="\n")
+            if "\r" in text:  # a line end to every reader, yet pandas leaves it unquoted
+                text = self.frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            write_text(path, text)
         else:
             raise _suffix_error(path)
 
@@ -148,9 +149,9 @@ def read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise ManifestError("no such manifest", got=str(path), fix="check the path")
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             return pd.read_csv(path, dtype=str, keep_default_na=False)
     except Exception as error:  # pandas, pyarrow and the codecs each have their own
         raise ManifestError(
@@ -184,8 +185,24 @@ def concat(manifests: Sequence[Manifest]) -> Manifest:
 
 
 def from_records(records: Iterable[dict[str, Any]], root: str | os.PathLike[str]) -> Manifest:
-    """A manifest from dictionaries with some of the columns."""
-    return Manifest(pd.DataFrame(list(records)), Path(root))
+    """A manifest from dictionaries with some of the columns.
+
+    Raises
+    ------
+    ManifestError
+        If a file's name is not valid UTF-8.
+    """
+    rows = list(records)
+    for row in rows:
+        try:
+            str(row.get("path", "")).encode()
+        except UnicodeEncodeError as error:
+            raise ManifestError(
+                "a file name is not valid UTF-8, so no table can hold it",
+                got=ascii(row["path"]),
+                fix="rename the file",
+            ) from error
+    return Manifest(pd.DataFrame(rows), Path(root))
 
 
 def format_numbers(numbers: Iterable[float]) -> str:

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from facelage.data.align import CropSpec, align, whole_image
+from facelage.data.align import CropSpec, align, check_pad, whole_image
 from facelage.data.detect import DetectorLike, FaceDetector, resolve_detector
 from facelage.data.duplicates import mark_duplicates, perceptual_hash
 from facelage.data.filters import (
@@ -34,9 +35,9 @@ from facelage.data.filters import (
 )
 from facelage.data.images import load_image, save_image
 from facelage.data.manifest import Manifest, format_numbers
-from facelage.data.splits import assign_splits
+from facelage.data.splits import assign_splits, check_shares
 from facelage.data.stats import describe, plot_ages, text_report
-from facelage.errors import ConfigError, ImageError, MissingDependencyError
+from facelage.errors import ConfigError, ImageError, ManifestError, MissingDependencyError
 from facelage.files import sha256, write_text
 
 
@@ -63,6 +64,11 @@ class PrepareConfig:
     test: float = 0.1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        # At once, not after an hour's work.
+        check_shares(self.val, self.test)
+        check_pad(self.pad, self.crop)
+
 
 def prepare(
     manifest: Manifest,
@@ -78,15 +84,17 @@ def prepare(
     Parameters
     ----------
     manifest:
-        Paths and ages, from :mod:`facelage.data.readers`. Rows that have a
-        split already keep it.
+        Paths and ages, from :mod:`facelage.data.readers`. If any row has a
+        split already, the splits stay as they are given. Rows that point to
+        what an earlier run wrote into `out` are left out.
     out:
         Folder to write; a previous, interrupted run in it is continued.
     detector:
         As for :func:`facelage.data.detect.resolve_detector`; None takes the
         images for crops.
     workers:
-        Processes; the number of cores by default.
+        Processes; the number of cores by default. A script that starts more
+        than one needs Python's usual ``if __name__ == "__main__":``.
     progress:
         Show a progress bar on standard error.
 
@@ -99,35 +107,45 @@ def prepare(
     Raises
     ------
     ConfigError
-        If `out` holds a run with other settings or images.
+        If `out` holds a run with other settings or images, or somebody else's manifest.
     ManifestError
-        If a path leaves the manifest's folder, or there are too few faces to split.
+        If a path leaves the manifest's folder, or there are too few faces to
+        split; the manifest and the report are written nevertheless.
     """
     from tqdm import tqdm
 
     config = config or PrepareConfig()
     out = Path(out)
     finder = resolve_detector(detector)
+    manifest = _without_results(manifest, out)
     paths = manifest.locate("path")
     _claim(out, manifest, config, finder)
     done = _read_progress(out / "progress.jsonl")
-    jobs = [
-        (path, relative, float(age))
-        for path, relative, age in zip(paths, manifest.frame["path"], manifest.ages(), strict=True)
-        if relative not in done
-    ]
+    jobs: dict[str, tuple[Path, str, float]] = {}
+    for path, relative, age in zip(paths, manifest.frame["path"], manifest.ages(), strict=True):
+        if relative not in done:
+            jobs.setdefault(relative, (path, relative, float(age)))
     with (
         open(out / "progress.jsonl", "a", encoding="utf-8") as log,
         tqdm(
-            total=len(paths), initial=len(done), unit="img", desc="prepare", disable=not progress
+            total=len(done) + len(jobs),
+            initial=len(done),
+            unit="img",
+            desc="prepare",
+            disable=not progress,
         ) as bar,
     ):
-        for record in _run(jobs, out, config, finder, workers):
+        for record in _run(list(jobs.values()), out, config, finder, workers):
             log.write(json.dumps(record) + "\n")
             log.flush()
             done[record["path"]] = record
             bar.update()
-    prepared = _join(manifest, done, out, config)
+    joined = _join(manifest, done, out, config)
+    try:
+        prepared = _split(joined, manifest, config)
+    except ManifestError:
+        _write_results(joined, out)  # the report says why there are too few
+        raise
     _write_results(prepared, out)
     return prepared
 
@@ -169,7 +187,7 @@ def prepare_image(
             status, reason = check_sharpness(inner, config.filters)
             record["phash"] = perceptual_hash(inner)
             name = hashlib.sha256(relative.encode()).hexdigest()[:12]
-            record["crop"] = f"crops/{name[:2]}/{Path(relative).stem[:60]}-{name}.png"
+            record["crop"] = f"crops/{name[:2]}/{Path(relative).stem[:40]}-{name}.png"
             save_image(out / record["crop"], crop)
     except ImageError as error:
         status, reason = Status.UNREADABLE, str(error).replace(str(path), relative)
@@ -215,12 +233,36 @@ def _run(
             yield from pool.map(_work, part, chunksize=16)
 
 
+def _without_results(manifest: Manifest, out: Path) -> Manifest:
+    """Without the crops and the plot in `out`, which a reader finds if `out` is in its folder."""
+    results = out.resolve()
+    kept = [
+        not path.is_relative_to(results / "crops") and path != results / "ages.png"
+        for path in manifest.locate("path")
+    ]
+    return Manifest(manifest.frame[kept], manifest.root)
+
+
+def prepared_crop(path: str | os.PathLike[str]) -> CropSpec | None:
+    """The crop that a prepared folder (or a manifest in it) was cut with.
+
+    None where ``prepare.json`` is missing, as for crops of another origin.
+    """
+    path = Path(path)
+    settings = (path if path.is_dir() else path.parent) / "prepare.json"
+    if not settings.is_file():
+        return None
+    crop = json.loads(settings.read_text(encoding="utf-8"))["config"]["crop"]
+    return CropSpec.from_json(json.dumps(crop))
+
+
 def _claim(
     out: Path, manifest: Manifest, config: PrepareConfig, detector: FaceDetector | None
 ) -> None:
     """Write the run's settings into `out`, or check that they are the ones in it."""
     inputs = hashlib.sha256()
-    for path, age in sorted(zip(manifest.frame["path"], manifest.ages(), strict=True)):
+    rows = zip(manifest.frame["path"], manifest.ages(), strict=True)
+    for path, age in sorted(rows, key=itemgetter(0)):
         inputs.update(f"{path}\t{age:g}\n".encode())
     settings = {
         "source": str(manifest.root.resolve()),
@@ -240,6 +282,12 @@ def _claim(
                 "(see prepare.json in it)",
             )
         return
+    if (out / "manifest.csv").exists():
+        raise ConfigError(
+            "the output folder holds a manifest that `prepare` did not write",
+            got=str(out / "manifest.csv"),
+            fix="choose another folder",
+        )
     write_text(path, text)
 
 
@@ -247,7 +295,7 @@ def _read_progress(path: Path) -> dict[str, dict[str, Any]]:
     done: dict[str, dict[str, Any]] = {}
     if not path.is_file():
         return done
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     lines = text.split("\n")
     for line in lines:
         with contextlib.suppress(json.JSONDecodeError):  # the line a kill cut short
@@ -261,17 +309,23 @@ def _read_progress(path: Path) -> dict[str, dict[str, Any]]:
 def _join(
     manifest: Manifest, done: dict[str, dict[str, Any]], out: Path, config: PrepareConfig
 ) -> Manifest:
-    """The finished images in the input's order, duplicates marked, splits assigned."""
-    frame = manifest.frame.copy()
-    given_splits = frame["split"].copy()
+    """The finished images in the input's order, duplicates marked, without splits."""
+    frame = manifest.frame.assign(split="")
     for name in ("status", "reason", "crop", "box", "landmarks", "detector", "sha256", "phash"):
         frame[name] = [done[path].get(name, "") for path in frame["path"]]
-    joined = mark_duplicates(Manifest(frame, out), config.filters)
-    split = assign_splits(joined, val=config.val, test=config.test, seed=config.seed)
-    if (given_splits != "").any():
-        kept = (joined.frame["status"] == "ok") & (given_splits != "")
-        split.frame["split"] = given_splits.where(kept, "")
-    return split
+    again = frame["path"].duplicated()
+    frame.loc[again, "status"] = Status.EXACT_DUPLICATE.value
+    frame.loc[again, "reason"] = "the same path as in a row above"
+    return mark_duplicates(Manifest(frame, out), config.filters)
+
+
+def _split(joined: Manifest, source: Manifest, config: PrepareConfig) -> Manifest:
+    """`joined` with the splits that `source` gives, or new ones if it gives none."""
+    given = source.frame["split"]
+    if (given == "").all():
+        return assign_splits(joined, val=config.val, test=config.test, seed=config.seed)
+    frame = joined.frame.assign(split=given.where(joined.frame["status"] == "ok", ""))
+    return Manifest(frame, joined.root)
 
 
 def _write_results(manifest: Manifest, out: Path) -> None:

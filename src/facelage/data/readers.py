@@ -28,15 +28,13 @@ def parse_utkface_name(name: str) -> dict[str, Any]:
     and no race.
     """
     fields = name.replace(" ", "").split(".")[0].split("_")
-    age = float(fields[0]) if fields[0].isdigit() and float(fields[0]) <= MAX_AGE else None
-    record: dict[str, Any] = {"age": age, "gender": "", "race": ""}
-    codes = [field for field in fields[1:] if field.isdigit() and len(field) <= 2]
-    complete = len(codes) == 2 and len(fields) >= 4
-    if codes and int(codes[0]) < len(GENDERS):
-        record["gender"] = GENDERS[int(codes[0])]
-    if complete and int(codes[1]) < len(RACES):
-        record["race"] = RACES[int(codes[1])]
-    return record
+    numbers = [int(text) if text.isdecimal() and len(text) <= 4 else None for text in fields]
+    age, gender, race = (*numbers, None, None)[:3]
+    return {
+        "age": float(age) if age is not None and age <= MAX_AGE else None,
+        "gender": GENDERS[gender] if gender is not None and gender < len(GENDERS) else "",
+        "race": RACES[race] if len(fields) > 3 and race is not None and race < len(RACES) else "",
+    }
 
 
 def read_utkface(folder: str | os.PathLike[str]) -> Manifest:
@@ -82,7 +80,9 @@ def read_csv(
         Folder that the paths start from; the file's own by default.
     path_column, age_column, group_column:
         The columns' names. Ages that are not numbers count as missing, so that
-        the filters report them. All other columns are kept.
+        the filters report them. All other columns are kept; one that is called
+        ``path``, ``age`` or ``group`` and is not the named one gets ``_unused``
+        behind its name.
 
     Raises
     ------
@@ -101,7 +101,8 @@ def read_csv(
             got=", ".join(map(str, frame.columns)),
             fix="name the columns with --path-column and --age-column",
         )
-    frame = frame.rename(columns=named)
+    unused = {name: f"{name}_unused" for old, name in named.items() if old != name}
+    frame = frame.rename(columns={**unused, **named})
     import pandas as pd
 
     frame["age"] = pd.to_numeric(frame["age"], errors="coerce")
@@ -135,7 +136,7 @@ def read_folder(source: str | os.PathLike[str], layout: str = "auto", **columns:
 
 
 def _guess_layout(source: Path) -> str:
-    if source.suffix in (".csv", ".parquet"):
+    if source.suffix.lower() in (".csv", ".parquet"):
         return "csv"
     images = list_images(source)
     named = sum(bool(_UTKFACE.match(path.name)) for path in images)

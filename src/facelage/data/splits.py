@@ -7,6 +7,7 @@ near-duplicates) is never on two sides.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ def age_bands(ages: ArrayLike, at_least: int) -> NDArray[np.int64]:
     there are fewer ages than that.
     """
     bands = np.searchsorted(AGE_BANDS, np.asarray(ages, np.float64), side="right") - 1
+    if not len(bands):
+        return bands.astype(np.int64)
     for band in range(len(AGE_BANDS) - 1, 0, -1):
         members = bands == band
         if 0 < members.sum() < at_least:
@@ -47,7 +50,8 @@ def assign_splits(
     Parameters
     ----------
     val, test:
-        Shares in 0..0.5, met to the nearest 1/n; 0 leaves a split out.
+        Shares in 0..0.5, at most 0.9 together, met to within a tenth of
+        themselves (groups permitting); 0 leaves a split out.
     seed:
         Equal seeds give equal splits whatever the order of the rows.
 
@@ -58,21 +62,35 @@ def assign_splits(
     ManifestError
         If there are too few groups to divide.
     """
-    for name, share in (("val", val), ("test", test)):
-        if not 0 <= share <= 0.5:
-            raise ConfigError(f"{name} is out of range", got=str(share), expected="0 to 0.5")
+    check_shares(val, test)
     frame = manifest.frame.copy()
     frame["split"] = ""
     rows = _ordered_rows(manifest)
     remaining, share_left = rows, 1.0
     for name, share in (("test", test), ("val", val)):
         if share:
-            count = max(2, round(share_left / share))
-            chosen = _folds(manifest, remaining, count, seed) == 0
+            wanted = share / share_left
+            part = Fraction(1, max(2, round(1 / wanted)))
+            if abs(part - wanted) > wanted / 10:
+                part = Fraction(wanted).limit_denominator(max(2, min(10, len(remaining))))
+            chosen = _folds(manifest, remaining, part.denominator, seed) < part.numerator
             frame.loc[remaining[chosen], "split"] = name
             remaining, share_left = remaining[~chosen], share_left - share
     frame.loc[remaining, "split"] = "train"
     return type(manifest)(frame, manifest.root)
+
+
+def check_shares(val: float, test: float) -> None:
+    """Raise a :class:`ConfigError` if :func:`assign_splits` can't work with these shares."""
+    for name, share in (("val", val), ("test", test)):
+        if not 0 <= share <= 0.5:
+            raise ConfigError(f"{name} is out of range", got=str(share), expected="0 to 0.5")
+    if val + test > 0.9:
+        raise ConfigError(
+            "too little is left to train on",
+            got=f"val {val} + test {test}",
+            expected="0.9 or less together",
+        )
 
 
 def k_folds(manifest: Manifest, folds: int = 5, *, seed: int = 0) -> NDArray[np.int64]:

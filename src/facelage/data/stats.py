@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facelage.data.manifest import MAX_AGE
 from facelage.errors import MissingDependencyError
 from facelage.files import write_atomically
 
@@ -18,13 +19,21 @@ if TYPE_CHECKING:
 
 
 def age_histogram(ages: ArrayLike, width: float = 5.0) -> tuple[NDArray[np.int64], list[float]]:
-    """Counts per age band of `width` years from 0, and the bands' lower ends."""
-    known = np.asarray(ages, np.float64)
-    known = known[~np.isnan(known)]
+    """Counts per age band of `width` years from 0, and the bands' lower ends.
+
+    Ages that are unknown, below 0 or above 122 are in no band.
+    """
+    known = _possible(ages)
     top = max(width, (np.floor(known.max() / width) + 1) * width) if len(known) else width
     edges = np.arange(0.0, top + width / 2, width)
     counts, _ = np.histogram(known, edges)
     return counts.astype(np.int64), [float(edge) for edge in edges[:-1]]
+
+
+def _possible(ages: ArrayLike) -> NDArray[np.float64]:
+    """Without NaN and what can't be an age: a year or a timestamp would make millions of bands."""
+    years = np.asarray(ages, np.float64)
+    return years[(years >= 0) & (years <= MAX_AGE)]
 
 
 def describe(manifest: Manifest) -> dict[str, Any]:
@@ -79,6 +88,8 @@ def text_report(manifest: Manifest) -> str:
         lost_bar = "." * (round(count_before * scale) - len(kept_bar))
         label = f"{band:.0f}-{band + 4:.0f}"
         lines.append(f"  {label:<9}{count_before:>8}{count_after:>8}  {kept_bar}{lost_bar}")
+    if outside := int((~np.isnan(manifest.ages())).sum() - before.sum()):
+        lines.append(f"  {'outside':<9}{outside:>8}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -107,15 +118,14 @@ def plot_ages(
     figure = Figure(figsize=(8, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    top = max(10.0, float(np.nanmax(np.append(np.asarray(before, float), 10.0))) + 2)
+    top = max(10.0, float(_possible(before).max(initial=0.0)) + 2)
     edges = np.arange(0, top, 2)
     # Colours of the Okabe-Ito set, which colour-blind readers can tell apart.
     for ages, label, style in (
         (before, labels[0], {"color": "#E69F00", "alpha": 0.55}),
         (after, labels[1], {"color": "#0072B2", "histtype": "step", "linewidth": 1.8}),
     ):
-        known = np.asarray(ages, np.float64)
-        known = known[~np.isnan(known)]
+        known = _possible(ages)
         axes.hist(known, bins=list(edges), label=f"{label} (n = {len(known):,})", **style)  # type: ignore[arg-type]
     axes.set_xlabel("age, years")
     axes.set_ylabel("images per 2 years")

@@ -40,7 +40,10 @@ class TorchModel:
     def __init__(self, name_or_path: str | os.PathLike[str]) -> None:
         self._model, self.crop = load_weights(name_or_path)
         path = Path(name_or_path)
-        self.name = f"{path.parent.name}/{path.stem}" if path.suffix else path.name
+        checkpoint = path.suffix == ".safetensors"
+        if checkpoint or path.is_dir():
+            path = path.resolve()
+        self.name = f"{path.parent.name}/{path.stem}" if checkpoint else path.name
 
     def ages(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Years (N) from N x size x size x 3, RGB, uint8."""

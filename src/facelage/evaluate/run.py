@@ -42,7 +42,8 @@ class Evaluation:
         the manifest's other columns.
     figures:
         Plain data: ``summary``, ``intervals`` (95 % bootstrap), ``macro_mae``,
-        ``cs_curve``, ``by_decade``, ``by_group``, ``failures``, ``unlabelled``.
+        ``cs_curve``, ``by_decade``, ``by_group``, ``images`` (with an age),
+        ``failures`` (of them, by status), ``unlabelled`` (beside them).
     """
 
     model: str
@@ -59,7 +60,7 @@ class Evaluation:
         write_text(folder / "report.txt", text_report(self))
         write_atomically(
             folder / "predictions.csv",
-            lambda temporary: self.predictions.to_csv(temporary, index=False),
+            lambda temporary: self.predictions.to_csv(temporary, index=False, lineterminator="\n"),
         )
 
 
@@ -82,9 +83,10 @@ def evaluate(
         :class:`AgePredictor`, which is given its whole images and has to find
         the faces itself (the largest counts).
     manifest:
-        Rows with a status other than ok count as failures (take
-        ``manifest.usable()`` to leave them out); rows without an age are left
-        out and counted.
+        For a :class:`CropModel` rows with a status other than ok count as
+        failures (take ``manifest.usable()`` to leave them out); an
+        :class:`AgePredictor` tries every row and gives it a status of its own.
+        Rows without an age are left out and counted.
     data:
         Name of the data for titles.
     groups:
@@ -126,21 +128,16 @@ def _predict_crops(
     if len(usable):
         # Decoded batch by batch: an evaluation sees each crop once.
         store = CropStore(manifest.usable(), memory_gb=0.0)
-        pad = (store.shape[0] - model.crop.size) // 2
-        if pad < 0 or store.shape[0] != model.crop.size + 2 * pad:
-            raise ManifestError(
-                "the crops do not fit the model",
-                got=f"{store.shape[0]} px",
-                expected=f"{model.crop.size} px plus an even margin",
-                fix=f"facelage prepare --size {model.crop.size}",
-            )
-        inner = slice(pad, pad + model.crop.size)
         for start in tqdm(
             range(0, len(usable), batch_size), desc="evaluate", unit="batch", disable=not progress
         ):
             rows = np.arange(start, min(start + batch_size, len(usable)))
-            crops = np.ascontiguousarray(store.batch(rows)[:, inner, inner])
-            predicted[usable[rows]] = model.ages(crops)
+            predicted[usable[rows]] = model.ages(store.canonical(rows, model.crop))
+    # A model's NaN is a failure like any other, and needs a name among them.
+    silent = usable[~np.isfinite(predicted[usable])]
+    predicted[silent] = np.nan
+    frame.loc[silent, "status"] = "no_age"
+    frame.loc[silent, "reason"] = "the model gave no finite age"
     frame["predicted"] = predicted
     return frame
 

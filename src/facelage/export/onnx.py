@@ -18,8 +18,9 @@ from facelage.infer.session import CROP_KEY, NAME_KEY
 if TYPE_CHECKING:
     from facelage.models.mobilenet import AgeMobileNetV2
 
-#: ONNX operator set of exported files; ONNX Runtime 1.17 and newer run it.
-OPSET = 18
+#: ONNX operator set of exported files, and the file format that came with it:
+#: ONNX Runtime 1.17 and newer run them (format 10, the exporter's own, needs 1.18).
+OPSET, IR_VERSION = 18, 8
 
 
 def export_onnx(
@@ -35,7 +36,8 @@ def export_onnx(
     The file has one input ``input`` (N x 3 x size x size, float32, from
     :func:`facelage.data.align.normalise`, N free) and one output ``age`` (N,
     float32, years: the scaling is folded into the last layer). Its metadata
-    hold the crop, the name, and `metadata` as JSON texts.
+    hold the crop, the name, and `metadata` as JSON texts. `model` itself is left
+    as it is.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def export_onnx(
         raise MissingDependencyError(
             "export needs onnx and onnxscript", got=str(error), fix="pip install onnx onnxscript"
         ) from error
-    folded = model.cpu().float().fold_scaling().to(memory_format=torch.contiguous_format)
+    folded = model.fold_scaling().cpu().float().to(memory_format=torch.contiguous_format)
     example = torch.zeros(2, 3, crop.size, crop.size)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
@@ -71,10 +73,13 @@ def export_onnx(
     proto.doc_string = "facelage: age in years from an aligned face crop"
     texts = {key: json.dumps(value) for key, value in (metadata or {}).items()}
     texts |= {CROP_KEY: crop.to_json(), NAME_KEY: name or Path(path).stem}
-    for node in proto.graph.node:  # source paths of the exporting machine
-        del node.metadata_props[:]
-        node.doc_string = ""
-    del proto.metadata_props[:]
+    proto.ir_version = IR_VERSION
+    graph = proto.graph
+    for part in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
+        for item in part:  # source paths of the exporting machine, in fields newer than the format
+            del item.metadata_props[:]
+            item.doc_string = ""
+    del graph.metadata_props[:], proto.metadata_props[:]
     onnx.helper.set_model_props(proto, texts)
     onnx.checker.check_model(proto)
     write_atomically(path, lambda temporary: temporary.write_bytes(proto.SerializeToString()))

@@ -34,13 +34,18 @@ def torch_ages(
     """The torch model's ages (N, years, at least 0) of crops (N x size x size x 3, RGB, uint8)."""
     import torch
 
+    training, device = model.training, model.age_mean.device
+    ages = np.empty(len(crops), np.float64)
     model.eval()
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(crops), batch_size):
-            images = torch.from_numpy(normalise(crops[start : start + batch_size], crop))
-            parts.append(model(images).double().numpy())
-    return np.asarray(np.maximum(np.concatenate(parts), 0.0), np.float64)
+    try:
+        with torch.no_grad():
+            for start in range(0, len(crops), batch_size):
+                part = slice(start, start + batch_size)
+                images = torch.from_numpy(normalise(crops[part], crop)).to(device)
+                ages[part] = model(images).double().cpu().numpy()
+    finally:
+        model.train(training)
+    return np.maximum(ages, 0.0)
 
 
 def check_parity(
@@ -62,8 +67,10 @@ def check_parity(
     Raises
     ------
     ExportError
-        If any age differs by more.
+        If any age differs by more, or there is nothing to compare.
     """
+    if not len(crops):
+        raise ExportError("no crops to compare the models on", got="0", expected="at least 1")
     session = AgeSession(path)
     exported = np.concatenate(
         [session.ages(crops[start : start + 64]) for start in range(0, len(crops), 64)]

@@ -32,13 +32,15 @@ def annotate(image: UInt8Image, faces: Sequence[FaceAge]) -> UInt8Image:
         # A label as wide as half its face, within readable limits.
         scale = float(np.clip((right - left) / 220, 0.35 * unit, 1.1 * unit))
         text = f"{face.age:.0f}"
-        font, thick = cv2.FONT_HERSHEY_DUPLEX, max(1, round(1.2 * scale))
+        font, thick = cv2.FONT_HERSHEY_DUPLEX, max(1, round(1.7 * scale))
         (text_width, text_height), base = cv2.getTextSize(text, font, scale, thick)
         margin = max(2, round(0.3 * text_height))
         box_height = text_height + base + margin
         x = int(np.clip(corner[0] - line // 2, 0, max(0, width - text_width - 2 * margin)))
-        # Above the box where there is room, else just inside it.
-        y = corner[1] - box_height if corner[1] >= box_height else max(0, corner[1])
+        # Above the box, else below it, else just inside: a label must not hide a face.
+        y = corner[1] - box_height
+        if y < 0:
+            y = round(bottom) if round(bottom) + box_height <= height else max(0, corner[1])
         cv2.rectangle(
             canvas, (x, y), (x + text_width + 2 * margin, y + box_height), _FRAME, cv2.FILLED
         )

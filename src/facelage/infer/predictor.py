@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -226,7 +225,7 @@ class AgePredictor:
 
     def _face_ages(self, ages: list[float], faces: list[Detection] | None) -> list[FaceAge]:
         if faces is None:
-            return [FaceAge(age, None, None, math.nan, "none", self.model) for age in ages]
+            return [FaceAge(age, None, None, None, "none", self.model) for age in ages]
         name = self.detector.name if self.detector else "none"
         return [
             FaceAge(age, face.box, face.landmarks, face.score, name, self.model)

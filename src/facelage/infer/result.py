@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,7 @@ class FaceAge:
         Five (x, y) points in pixels: eye, eye, nose tip, mouth corner, mouth
         corner, left to right in the picture; None if the detector has none.
     score:
-        The detector's confidence in 0..1; NaN if it has none.
+        The detector's confidence in 0..1; None if it has none.
     detector:
         Name of the detector that found the face; ``"none"`` for crops.
     model:
@@ -35,19 +34,19 @@ class FaceAge:
     age: float
     box: Box | None
     landmarks: Landmarks | None
-    score: float
+    score: float | None
     detector: str
     model: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: lists for tuples, None for a missing score."""
+        """Plain data for JSON: lists for tuples, numbers rounded."""
         return {
             "age": round(self.age, 2),
             "box": [round(value, 1) for value in self.box] if self.box else None,
             "landmarks": [[round(x, 1), round(y, 1)] for x, y in self.landmarks]
             if self.landmarks
             else None,
-            "score": None if math.isnan(self.score) else round(self.score, 4),
+            "score": None if self.score is None else round(self.score, 4),
             "detector": self.detector,
             "model": self.model,
         }

@@ -66,7 +66,8 @@ def summary_intervals(
     """Intervals for MAE, MSE, RMSE, bias, top-1, CS@5 and CS@10 from the same resamples.
 
     All of these are means over faces (or a function of one), so a resample is
-    one row of counts, and all rounds are one matrix product.
+    how often each face was drawn, and its figures are one product with that row.
+    The intervals are those of :func:`bootstrap_interval` for each metric alone.
     """
     a, b = check_pair(true, predicted)
     _check(rounds, coverage)
@@ -89,8 +90,7 @@ def summary_intervals(
         means[index] = counts @ per_face / len(a)
     names = ("mae", "mse", "bias", "top1", "cs5", "cs10")
     intervals = {name: _ends(means[:, i], coverage) for i, name in enumerate(names)}
-    low, high = intervals["mse"]
-    intervals["rmse"] = (float(np.sqrt(low)), float(np.sqrt(high)))
+    intervals["rmse"] = _ends(np.sqrt(means[:, names.index("mse")]), coverage)
     return intervals
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facelage.errors import InvalidArrayError
+from facelage.errors import ConfigError, InvalidArrayError
 from facelage.metrics.regression import check_pair, summary
 
 DECADES = tuple(range(0, 100, 10))
@@ -23,7 +23,7 @@ def by_group(
     Parameters
     ----------
     groups:
-        N names, one a face; faces with an empty name are left out.
+        N names, one a face; faces whose name is empty, None or NaN are left out.
 
     Raises
     ------
@@ -31,15 +31,23 @@ def by_group(
         If the lengths differ.
     """
     a, b = check_pair(true, predicted)
-    names = np.array([str(name) for name in groups])
-    if names.shape != a.shape:
+    names = [_name(name) for name in groups]
+    if len(names) != len(a):
         raise InvalidArrayError(
             "groups and ages differ in length", got=f"{len(names)} and {len(a)}"
         )
+    numbers = {name: number for number, name in enumerate(sorted(set(names) - {""}))}
+    # Not names == name: NumPy's own strings lose what ends in a null character.
+    group = np.array([numbers.get(name, -1) for name in names])
     return {
-        str(name): summary(a[names == name], b[names == name])
-        for name in sorted(set(names.tolist()) - {""})
+        name: summary(a[group == number], b[group == number]) for name, number in numbers.items()
     }
+
+
+def _name(value: Any) -> str:
+    # Missing in pandas: None, NaN or NaT (not equal to themselves), or NA (equal to nothing).
+    missing = value is None or type(value).__name__ == "NAType" or value != value
+    return "" if missing else str(value)
 
 
 def by_age(true: ArrayLike, predicted: ArrayLike) -> dict[int, dict[str, float]]:
@@ -59,10 +67,20 @@ def by_band(
     starts:
         Lower ends of the bands in years, ascending; a band includes its lower
         end, the last has no upper end, and ages below the first are left out.
+
+    Raises
+    ------
+    ConfigError
+        If `starts` is empty or does not ascend.
     """
+    if not len(starts) or any(low >= high for low, high in pairwise(starts)):
+        raise ConfigError(
+            "the bands' lower ends must ascend", got=str(starts), expected="like (0, 18, 65)"
+        )
     a, b = check_pair(true, predicted)
     number = np.searchsorted(np.asarray(starts, float), a, side="right") - 1
-    labels = [f"{low:g}-{high - 1:g}" for low, high in pairwise(starts)]
+    whole = all(float(start).is_integer() for start in starts)
+    labels = [f"{low:g}-{high - 1 if whole else high:g}" for low, high in pairwise(starts)]
     labels.append(f"{starts[-1]:g}+")
     return {
         labels[band]: summary(a[number == band], b[number == band])
@@ -72,6 +90,16 @@ def by_band(
 
 
 def macro_mae(true: ArrayLike, predicted: ArrayLike, starts: Sequence[float] = DECADES) -> float:
-    """The mean over age bands of their MAE (years): every band counts the same."""
+    """The mean over age bands of their MAE (years): every band that has faces counts the same.
+
+    Raises
+    ------
+    InvalidArrayError
+        If no age lies in a band.
+    """
     bands = by_band(true, predicted, starts)
+    if not bands:
+        raise InvalidArrayError(
+            "no age lies in a band", got=f"all below {starts[0]:g}", expected="at least 1"
+        )
     return float(np.mean([figures["mae"] for figures in bands.values()]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import Literal, cast
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
-from facelage.errors import WeightsError
+from facelage.errors import DownloadError, WeightsError
+from facelage.files import offline
 
 FEATURES = 1280
 
@@ -54,8 +56,7 @@ class AgeMobileNetV2(nn.Module):
 
     def fold_scaling(self) -> AgeMobileNetV2:
         """A copy in evaluation mode whose neuron gives years by itself (mean 0, std 1)."""
-        folded = AgeMobileNetV2(0.0, 1.0, self.dropout.p)
-        folded.load_state_dict(self.state_dict())
+        folded = copy.deepcopy(self)
         with torch.no_grad():
             folded.head.weight.mul_(self.age_std)
             folded.head.bias.mul_(self.age_std).add_(self.age_mean)
@@ -80,10 +81,12 @@ def load_backbone(
     ------
     WeightsError
         If the file is missing or its tensors do not fit.
+    DownloadError
+        If torchvision's weights can't be had, or ``FACELAGE_OFFLINE`` is set and
+        they are not in torch's cache.
     """
     if os.fspath(source) == "torchvision":
-        weights = MobileNet_V2_Weights.IMAGENET1K_V2
-        model.features.load_state_dict(mobilenet_v2(weights=weights).features.state_dict())
+        model.features.load_state_dict(_torchvision_features())
         return
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -105,5 +108,25 @@ def load_backbone(
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(
             "the backbone file does not fit MobileNetV2's features",
-            got=f"{path.name}: {str(error).splitlines()[0]}",
+            got=f"{path.name}: {' '.join(str(error).split())[:200]}",
+            expected="the tensors of torchvision's mobilenet_v2().features",
+        ) from error
+
+
+def _torchvision_features() -> dict[str, Tensor]:
+    weights = MobileNet_V2_Weights.IMAGENET1K_V2
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    if offline() and not cached.is_file():
+        raise DownloadError(
+            "torchvision's weights are not in the cache and FACELAGE_OFFLINE is set",
+            got=str(cached),
+            fix=f"unset FACELAGE_OFFLINE once, or copy {weights.url} to that path",
+        )
+    try:
+        return cast("dict[str, Tensor]", mobilenet_v2(weights=weights).features.state_dict())
+    except (OSError, RuntimeError) as error:  # no connection; another hash
+        raise DownloadError(
+            "torchvision's weights can't be downloaded",
+            got=f"{type(error).__name__} from {weights.url}",
+            fix=f"check the connection, or copy the file to {cached}",
         ) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facelage.data.align import CropSpec
 from facelage.errors import ConfigError, WeightsError
-from facelage.files import write_atomically
+from facelage.files import write_bytes
 from facelage.models.weights import get_weights
 
 if TYPE_CHECKING:
@@ -97,10 +97,12 @@ def load_weights(
         crop = CropSpec.from_json(metadata[CROP_KEY])
         model = create_model(metadata[ARCHITECTURE_KEY])
         model.load_state_dict(state)
-    except (SafetensorError, KeyError, RuntimeError, OSError) as error:
+    except (SafetensorError, ConfigError, KeyError, RuntimeError, OSError) as error:
+        missing = isinstance(error, KeyError)
+        what = f"no metadata {error}" if missing else str(error).splitlines()[0]
         raise WeightsError(
             "not weights of a facelage model",
-            got=f"{path}: {str(error).splitlines()[0]}",
+            got=f"{path}: {what}",
             expected="a safetensors file that facelage wrote",
         ) from error
     return model.eval(), crop
@@ -114,13 +116,29 @@ def save_weights(
     architecture: str = "mobilenet_v2",
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model as safetensors, atomically, with its crop in the file's metadata."""
-    from safetensors.torch import save_file
+    """Write a model as safetensors, atomically, with its crop in the file's metadata.
+
+    Equal models and metadata give equal bytes.
+    """
+    from safetensors.torch import save
 
     texts = {key: json.dumps(value) for key, value in (metadata or {}).items()}
     texts |= {CROP_KEY: crop.to_json(), ARCHITECTURE_KEY: architecture}
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    write_atomically(path, lambda temporary: save_file(state, temporary, metadata=texts))
+    write_bytes(path, _sorted_metadata(save(state, metadata=texts)))
+
+
+def _sorted_metadata(data: bytes) -> bytes:
+    """A safetensors file's bytes with its metadata in order; the library's order is random.
+
+    The file begins with the length of a JSON header (8 bytes, little-endian).
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def _safetensors_path(name_or_path: str | os.PathLike[str] | None) -> Path:
@@ -128,6 +146,12 @@ def _safetensors_path(name_or_path: str | os.PathLike[str] | None) -> Path:
         return get_weights().path("safetensors")
     path = Path(name_or_path)
     if path.is_dir():
+        if not (path / "best.safetensors").is_file():
+            raise WeightsError(
+                "the folder holds no best.safetensors",
+                got=str(path),
+                expected="a run's folder with at least one finished epoch",
+            )
         return path / "best.safetensors"
     if path.suffix == ".safetensors":
         if not path.is_file():
@@ -138,5 +162,12 @@ def _safetensors_path(name_or_path: str | os.PathLike[str] | None) -> Path:
             "pickled weights are not loaded, since unpickling runs code",
             got=str(path),
             expected="a .safetensors file (best.safetensors in a run's folder)",
+        )
+    if path.suffix == ".onnx":
+        raise WeightsError(
+            "an ONNX file can't be loaded into torch",
+            got=str(path),
+            expected="a .safetensors file, a run's folder or a name",
+            fix="AgePredictor.from_pretrained and facelage.evaluate take ONNX files",
         )
     return get_weights(name_or_path).path("safetensors")

@@ -150,15 +150,22 @@ def read_entry(path: str | os.PathLike[str]) -> WeightsEntry:
             name=plain["name"],
             architecture=plain["architecture"],
             crop=CropSpec.from_json(json.dumps(plain["crop"])),
-            files={kind: WeightsFile(**values) for kind, values in plain["files"].items()},
+            files={kind: _file(values) for kind, values in plain["files"].items()},
             licence=plain["licence"],
             training_data=plain["training_data"],
             metrics=plain.get("metrics", {}),
             limits=plain.get("limits", ""),
             folder=path.parent,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError("the weights entry can't be read", got=f"{path}: {error}") from error
+
+
+def _file(values: dict[str, Any]) -> WeightsFile:
+    file = WeightsFile(**values)
+    if file.file in ("", ".", "..") or "/" in file.file or "\\" in file.file:
+        raise ValueError(f"{file.file!r} is not a bare file name")
+    return file
 
 
 def list_models() -> list[str]:

@@ -164,7 +164,7 @@ def blur(image: UInt8Image, rng: Generator) -> UInt8Image:
     if rng.random() < 0.75:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0) * side), np.uint8)
     length = max(2, round(rng.uniform(3, 9) * side))
-    line = np.zeros((length, length), np.float32)
+    line: NDArray[np.float32] = np.zeros((length, length), np.float32)
     line[length // 2] = 1 / length
     turn = cv2.getRotationMatrix2D((length / 2 - 0.5,) * 2, float(rng.uniform(0, 180)), 1)
     turned = cv2.warpAffine(line, turn, (length, length))
@@ -173,7 +173,7 @@ def blur(image: UInt8Image, rng: Generator) -> UInt8Image:
 
 
 def shrink_and_enlarge(image: UInt8Image, side: float, rng: Generator) -> UInt8Image:
-    """A face that was `side` pixels large."""
+    """A face that was `side` pixels large, for an image of 128; other sizes in proportion."""
     full = image.shape[0]
     small = max(8, min(full, round(side * full / 128)))
     down = cv2.INTER_AREA if rng.random() < 0.8 else cv2.INTER_LINEAR
@@ -186,10 +186,11 @@ def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
     """Sensor noise, or the coarser grain of film."""
     strength = float(np.exp(rng.uniform(np.log(2), np.log(20))))
     channels = 1 if rng.random() < 0.5 else 3
-    noise = rng.standard_normal((*image.shape[:2], channels), np.float32) * strength
+    shape = (*image.shape[:2], channels)
+    noise: NDArray[np.float32] = rng.standard_normal(shape, np.float32) * np.float32(strength)
     if rng.random() < 0.4:
-        noise = 2 * np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8)).reshape(noise.shape)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+        noise = np.asarray(2 * cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32).reshape(shape)
+    return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
 
 
 def scan_lines(image: UInt8Image, rng: Generator) -> UInt8Image:

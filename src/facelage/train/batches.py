@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ def epoch_batches(
     level: str,
     seed: tuple[int, int],
     ahead: int = 3,
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Augmented batches in `order`, a last batch of one face left out.
 
     What happens to a face depends on `seed` and its place in the epoch only.

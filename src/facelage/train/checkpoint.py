@@ -33,7 +33,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     except Exception as error:  # pickle, zip and torch each have their own
         raise CheckpointError(
             "the checkpoint can't be loaded",
-            got=f"{path}: {str(error).splitlines()[0][:200]}",
+            got=f"{path}: {(str(error) or type(error).__name__).splitlines()[0][:200]}",
             expected="a file written by facelage's Trainer",
             fix="delete it to start again",
         ) from error

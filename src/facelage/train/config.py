@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,28 @@ LOSSES = ("mse", "l1", "huber")
 OPTIMISERS = ("adam", "adamw")
 SCHEDULES = ("cosine", "step", "constant")
 AUGMENTATIONS = ("none", "light", "real")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+#: Whether a value is what a field's annotation says.
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "str | None": lambda value: value is None or isinstance(value, str),
+    "int": _whole,
+    "float": _number,
+    "bool": lambda value: isinstance(value, bool),
+    "tuple[int, ...]": lambda value: isinstance(value, (tuple, list)) and all(map(_whole, value)),
+    "dict[str, float]": lambda value: (
+        isinstance(value, Mapping) and all(map(_number, value.values()))
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +75,8 @@ class TrainConfig:
     sizes:
         Side of the training crops in pixels over equal stretches of the run,
         for example ``(96, 128)``; empty trains at the crop's own size.
+        Validation is always at the crop's own size, so it looks worse than it is
+        until the run reaches that size: end with it, and leave `patience` 0.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
     patience:
@@ -59,8 +84,8 @@ class TrainConfig:
     seed, threads, bfloat16:
         Reproducibility and speed; ``threads`` 0 leaves torch's choice.
     memory_gb:
-        Decoded crops are kept in memory up to this size, and read from disk
-        again for each batch above it.
+        A split's decoded crops are kept in memory up to this size (10^9
+        bytes), and read from disk again for each batch above it.
     tensorboard:
         Also write TensorBoard events (extra ``tensorboard``).
     """
@@ -90,6 +115,7 @@ class TrainConfig:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name, low, high in (
             ("epochs", 1, 10_000),
             ("batch_size", 2, 65_536),
@@ -101,6 +127,7 @@ class TrainConfig:
             ("dropout", 0.0, 0.95),
             ("balance", 0.0, 1.0),
             ("patience", 0, 10_000),
+            ("seed", 0, 2**63 - 1),
             ("threads", 0, 1024),
             ("memory_gb", 0.0, math.inf),
         ):
@@ -121,6 +148,23 @@ class TrainConfig:
                 )
         if any(not 32 <= size <= 512 for size in self.sizes):
             raise ConfigError("sizes are out of range", got=str(self.sizes), expected="32 to 512")
+        if any(not 0 <= weight < math.inf for weight in self.source_weights.values()):
+            raise ConfigError(
+                "source_weights are out of range",
+                got=str(self.source_weights),
+                expected="numbers of 0 or more",
+            )
+
+    def _check_types(self) -> None:
+        for entry in fields(self):
+            kind, value = str(entry.type), getattr(self, entry.name)
+            if not _KINDS[kind](value):
+                raise ConfigError(
+                    f"{entry.name} is of the wrong kind", got=repr(value), expected=kind
+                )
+        # JSON has no tuples, and a caller may go on changing a list of theirs.
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        object.__setattr__(self, "source_weights", dict(self.source_weights))
 
     def to_json(self) -> str:
         """The settings as JSON text."""
@@ -137,8 +181,10 @@ class TrainConfig:
         """
         try:
             values: dict[str, Any] = json.loads(text)
+            if not isinstance(values, dict):
+                raise ValueError(f"a {type(values).__name__}, not an object")
             unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise ConfigError("the settings can't be read", got=str(error)) from error
         if unknown:
             raise ConfigError(
@@ -146,13 +192,11 @@ class TrainConfig:
                 got=", ".join(unknown),
                 expected=", ".join(entry.name for entry in fields(cls)),
             )
-        if "sizes" in values:
-            values["sizes"] = tuple(values["sizes"])
         return cls(**values)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
-        """Read the settings from a JSON file."""
+        """Read the settings from a JSON file, as :meth:`from_json`."""
         path = Path(path)
         if not path.is_file():
             raise ConfigError("no such settings file", got=str(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class RunLog:
         self.folder = folder
         self.progress = progress
         self._board: Any = None
+        self._open_board: Callable[[], Any] | None = None
         if tensorboard:
             try:
                 from torch.utils.tensorboard import SummaryWriter
@@ -46,7 +47,7 @@ class RunLog:
                     got=str(error),
                     fix="pip install 'facelage[tensorboard]'",
                 ) from error
-            self._board = SummaryWriter(str(folder / "tensorboard"))
+            self._open_board = lambda: SummaryWriter(str(folder / "tensorboard"))
 
     def bar(self, steps: int, name: str) -> Any:
         """A progress bar over an epoch's steps."""
@@ -68,6 +69,8 @@ class RunLog:
         writer.writeheader()
         writer.writerows(past.to_dict() for past in history)
         write_text(self.folder / "metrics.csv", text.getvalue())
+        if self._board is None and self._open_board is not None:
+            self._board = self._open_board()
         if self._board is not None:
             for name, value in entry.to_dict().items():
                 if name != "epoch":

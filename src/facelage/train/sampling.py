@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facelage.errors import ConfigError
+from facelage.errors import ConfigError, InvalidArrayError
 
 
 def sampling_weights(
@@ -23,7 +23,8 @@ def sampling_weights(
     ages:
         N ages in years.
     strength:
-        0 (all weights equal) to 1 (every age equally frequent).
+        0 (all weights equal) to 1 (every age about equally frequent, as far as
+        `bandwidth` and `limit` allow).
     bandwidth:
         Standard deviation of the Gaussian, in years.
     limit:
@@ -38,10 +39,18 @@ def sampling_weights(
     ------
     ConfigError
         If the strength is out of range.
+    InvalidArrayError
+        If there are no ages, or one is negative or not a number.
     """
     if not 0.0 <= strength <= 1.0:
         raise ConfigError("balance is out of range", got=str(strength), expected="0 to 1")
     years = np.asarray(ages, np.float64)
+    if years.ndim != 1 or not len(years) or not (np.isfinite(years) & (years >= 0)).all():
+        raise InvalidArrayError(
+            "ages to balance must be a row of years",
+            got=f"shape {years.shape}, {int((~(years >= 0)).sum())} without a number of 0 or more",
+            expected="at least one, each 0 or more",
+        )
     grid = np.arange(0, int(years.max()) + 2)
     counts = np.bincount(np.rint(years).astype(int), minlength=len(grid)).astype(np.float64)
     kernel = np.exp(-0.5 * ((grid[:, None] - grid[None, :]) / bandwidth) ** 2)

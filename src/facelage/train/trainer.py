@@ -9,23 +9,22 @@ again gives the weights that an uninterrupted one gives.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest, concat
-from facelage.errors import CheckpointError, ManifestError, TrainingDivergedError
+from facelage.errors import CheckpointError, TrainingDivergedError
 from facelage.files import write_text
 from facelage.metrics import cs, mae
 from facelage.models.registry import create_model, save_weights
@@ -34,10 +33,15 @@ from facelage.train.averaging import averaged
 from facelage.train.batches import Batch, epoch_batches, to_input
 from facelage.train.checkpoint import load_checkpoint, save_checkpoint
 from facelage.train.config import TrainConfig
+from facelage.train.inputs import check_rows, identity, source_weights
 from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import get_loss, weighted_mean
 from facelage.train.optim import make_optimiser, make_schedule
 from facelage.train.sampling import sampling_weights
+
+#: What ``last.pt`` holds.
+_STATE = {"identity", "config", "model", "average", "optimiser", "schedule"}
+_STATE |= {"best", "best_epoch", "history"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +95,33 @@ class Trainer:
         Raises
         ------
         ManifestError
-            If a split is empty, or a row has no crop.
+            If a split is empty, a row has no crop or no age, or the crops' size
+            does not fit `crop`.
         CheckpointError
             If the folder holds a run with other settings or data.
         TrainingDivergedError
             If the loss is no longer finite.
+
+        Notes
+        -----
+        On Linux the process keeps the memory it frees from then on (see
+        :mod:`facelage.train.allocator`); torch's random state and number of
+        threads are as before afterwards.
         """
         parts = [manifests] if isinstance(manifests, Manifest) else list(manifests)
         data = concat(parts)
         train, val = data.usable("train"), data.usable("val")
         for name, part in (("train", train), ("val", val)):
-            if len(part) < 2:
-                raise ManifestError(
-                    f"the {name} split is empty",
-                    got=f"{len(part)} usable rows",
-                    expected="at least 2",
-                    fix="run `facelage prepare`, which assigns splits",
-                )
+            check_rows(name, part)
         keep_freed_memory()
         threads = torch.get_num_threads()
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         try:
             with torch.random.fork_rng(devices=[]):
-                return _Run(self.config, self.crop, train, val, Path(folder), self.progress).fit()
+                run = _Run(self.config, self.crop, train, val, Path(folder), self.progress)
+                with closing(run.log):
+                    return run.fit()
         finally:
             torch.set_num_threads(threads)
 
@@ -133,40 +140,42 @@ class _Run:
     ) -> None:
         self.config, self.crop, self.folder, self.progress = config, crop, folder, progress
         self.train_ages, self.val_ages = train.ages(), val.ages()
-        self.identity = _identity(train, val, crop)
-        self.log = RunLog(folder, progress=progress, tensorboard=config.tensorboard)
+        self.identity = identity(train, val, crop)
         self.loss = get_loss(config.loss, config.huber_delta)
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         self.model = create_model(
             config.architecture,
-            backbone=config.backbone,
+            backbone=None if self._state_file.is_file() else config.backbone,
             age_mean=float(self.train_ages.mean()),
             age_std=float(max(1.0, self.train_ages.std())),
             dropout=config.dropout,
         ).to(memory_format=torch.channels_last)
         self.average = averaged(self.model, config.ema_decay) if config.ema_decay else None
         self.optimiser = make_optimiser(self.model, config)
-        self.steps = math.ceil(len(train) / config.batch_size)
+        # As epoch_batches, which leaves out a last batch of one face.
+        self.steps = math.ceil((len(train) - 1) / config.batch_size)
         self.schedule = make_schedule(self.optimiser, config, self.steps)
         self.best = math.inf
         self.best_epoch = 0
         self.history: list[EpochLog] = []
         self._resume()
+        self.log = RunLog(folder, progress=progress, tensorboard=config.tensorboard)
         if not self._finished():
             memory = config.memory_gb
+            # The sampler balances ages; the loss weighs sources.
+            self.sampling = torch.from_numpy(sampling_weights(self.train_ages, config.balance))
+            self.weights = source_weights(train, config)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)
             self.val_store = CropStore(val, memory_gb=memory, progress=progress)
-            self.weights = _source_weights(train, config)
-            balanced = sampling_weights(self.train_ages, config.balance)
-            # The sampler balances ages; the loss weighs sources.
-            self.sampling = torch.from_numpy(balanced)
+            self.train_store.check(crop)
+            self.val_store.check(crop)
 
     def fit(self) -> TrainResult:
         for epoch in range(len(self.history) + 1, self.config.epochs + 1):
             if self._finished():
                 break
             train_loss = self._train(epoch)
-            val_loss, val_mae, val_cs5 = self._validate()
+            val_loss, val_mae, val_cs5 = self._validate(epoch)
             entry = EpochLog(
                 epoch, train_loss, val_loss, val_mae, val_cs5, float(self.schedule.get_last_lr()[0])
             )
@@ -175,9 +184,9 @@ class _Run:
                 self.best, self.best_epoch = val_loss, epoch
                 self._save_weights("best.safetensors", entry)
             self._save_weights("last.safetensors", entry)
-            self._save_state()
             self.log.epoch(entry, self.history, best=self.best_epoch == epoch)
-        self.log.close()
+            # Last of all: what is written before it is written again if the run dies here.
+            self._save_state()
         return TrainResult(self.folder, self.best_epoch, self.best, self.history)
 
     def _finished(self) -> bool:
@@ -187,11 +196,14 @@ class _Run:
 
     def _train(self, epoch: int) -> float:
         config = self.config
-        torch.manual_seed(_mix(config.seed, epoch))
+        torch.default_generator.manual_seed(_mix(config.seed, epoch))
         self.model.train()
         total, seen = 0.0, 0
-        with self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar:
-            for step, batch in enumerate(self._batches(epoch), start=1):
+        with (
+            self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
+            closing(self._batches(epoch)) as batches,
+        ):
+            for step, batch in enumerate(batches, start=1):
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
                     ages = self.model(batch.images)
@@ -209,7 +221,7 @@ class _Run:
                 bar.update()
         return total / seen
 
-    def _batches(self, epoch: int) -> Any:
+    def _batches(self, epoch: int) -> Generator[Batch]:
         from torch.utils.data import WeightedRandomSampler
 
         config = self.config
@@ -233,31 +245,39 @@ class _Run:
             seed=(config.seed, epoch),
         )
 
+    @property
+    def _state_file(self) -> Path:
+        return self.folder / "last.pt"
+
     def _averaged_model(self) -> nn.Module:
         return self.average.module if self.average is not None else self.model
 
     @torch.no_grad()
-    def _validate(self) -> tuple[float, float, float]:
+    def _validate(self, epoch: int) -> tuple[float, float, float]:
         model = self._averaged_model().eval()
-        pad = (self.val_store.shape[0] - self.crop.size) // 2
-        inner = slice(pad, pad + self.crop.size)
         predicted = []
         for start in range(0, len(self.val_store), 256):
             rows = np.arange(start, min(start + 256, len(self.val_store)))
-            crops = np.ascontiguousarray(self.val_store.batch(rows)[:, inner, inner])
+            crops = self.val_store.canonical(rows, self.crop)
             predicted.append(model(to_input(crops, self.crop)).float())
         ages = torch.cat(predicted)
         true = torch.from_numpy(self.val_ages.astype(np.float32))
         loss = float(self.loss(ages, true).mean())
+        if not math.isfinite(loss):
+            names = [self.val_store.names[row] for row in np.flatnonzero(~ages.isfinite().numpy())]
+            raise TrainingDivergedError(
+                f"the validation loss is not finite after epoch {epoch}",
+                got=f"no finite age for {len(names)} faces" + _some(names),
+                fix="lower the learning rate, or start from other weights",
+            )
         guess = ages.double().numpy()
         return loss, mae(self.val_ages, guess), cs(self.val_ages, guess, 5)
 
     def _diverged(self, epoch: int, step: int, batch: Batch) -> None:
-        names = [self.train_store.names[row] for row in batch.rows[:8]]
-        more = f" and {len(batch.rows) - 8} more" if len(batch.rows) > 8 else ""
+        names = [self.train_store.names[row] for row in batch.rows]
         raise TrainingDivergedError(
             f"the loss is not finite at epoch {epoch}, step {step}",
-            got=f"a batch of {', '.join(names)}{more}",
+            got=f"a batch of {len(names)} faces" + _some(names),
             fix="lower the learning rate; if it stays, look at these files and their ages",
         )
 
@@ -276,7 +296,7 @@ class _Run:
 
     def _save_state(self) -> None:
         save_checkpoint(
-            self.folder / "last.pt",
+            self._state_file,
             {
                 "identity": self.identity,
                 "config": self.config.to_json(),
@@ -291,11 +311,18 @@ class _Run:
         )
 
     def _resume(self) -> None:
-        path = self.folder / "last.pt"
-        if not path.is_file():
+        if not self._state_file.is_file():
             write_text(self.folder / "config.json", self.config.to_json())
             return
-        state = load_checkpoint(path)
+        state = load_checkpoint(self._state_file)
+        lacking = sorted(_STATE - state.keys())
+        if lacking:
+            raise CheckpointError(
+                "the checkpoint is not a run's",
+                got=f"{self._state_file} without {', '.join(lacking)}",
+                expected="a last.pt written by facelage's Trainer",
+                fix="choose another folder, or delete the file to start again",
+            )
         if state["config"] != self.config.to_json() or state["identity"] != self.identity:
             other = "settings" if state["config"] != self.config.to_json() else "data"
             raise CheckpointError(
@@ -313,6 +340,11 @@ class _Run:
         self.history = [EpochLog(**entry) for entry in state["history"]]
 
 
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f": {', '.join(names[:8])}{more}" if names else ""
+
+
 def _mix(seed: int, epoch: int) -> int:
     """One 63-bit seed out of two numbers, so that neighbouring runs share no random numbers."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
@@ -321,30 +353,3 @@ def _mix(seed: int, epoch: int) -> int:
 def _size_at(config: TrainConfig, crop: CropSpec, epoch: int) -> int:
     sizes = config.sizes or (crop.size,)
     return sizes[(epoch - 1) * len(sizes) // config.epochs]
-
-
-def _source_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
-    weights = np.ones(len(train), np.float32)
-    if not config.source_weights:
-        return weights
-    sources = train.frame["source"] if "source" in train.frame else [train.root.name] * len(train)
-    unknown = sorted(set(config.source_weights) - set(sources))
-    if unknown:
-        raise ManifestError(
-            "source_weights names data sets that are not there",
-            got=", ".join(unknown),
-            expected=", ".join(sorted(set(sources))),
-        )
-    for row, source in enumerate(sources):
-        weights[row] = config.source_weights.get(source, 1.0)
-    return weights
-
-
-def _identity(train: Manifest, val: Manifest, crop: CropSpec) -> str:
-    """A digest of the crops' names, their ages and the crop's numbers."""
-    digest = hashlib.sha256(crop.digest().encode())
-    for part in (train, val):
-        for name, age in zip(part.frame["crop"], part.ages(), strict=True):
-            digest.update(f"{name}\t{age:g}\n".encode())
-        digest.update(b"\n")
-    return digest.hexdigest()

@@ -34,10 +34,10 @@ def resolve_detector(detector: DetectorLike = "auto") -> FaceDetector | None:
     if detector is None:
         return None
     if not isinstance(detector, str):
-        if not isinstance(detector, FaceDetector):
+        if isinstance(detector, type) or not isinstance(detector, FaceDetector):
             raise DetectorError(
                 "not a face detector",
-                got=type(detector).__name__,
+                got=repr(detector) if isinstance(detector, type) else type(detector).__name__,
                 expected="an object with `name` and `detect(image) -> list[Detection]`",
             )
         return detector

@@ -33,12 +33,12 @@ class Detection:
         corner, left to right as seen in the picture; None from a detector
         that has none.
     score:
-        The detector's confidence in 0..1; NaN from a detector that has none.
+        The detector's confidence in 0..1; None from a detector that has none.
     """
 
     box: Box
     landmarks: Landmarks | None = None
-    score: float = math.nan
+    score: float | None = None
 
     def __post_init__(self) -> None:
         left, top, right, bottom = self.box
@@ -47,6 +47,15 @@ class Detection:
                 "a face box must have a positive size",
                 got=str(self.box),
                 expected="(left, top, right, bottom) in pixels",
+            )
+        if self.landmarks is not None and not (
+            len(self.landmarks) == 5
+            and all(len(point) == 2 and all(map(math.isfinite, point)) for point in self.landmarks)
+        ):
+            raise DetectorError(
+                "a face has five landmarks, or None",
+                got=str(self.landmarks),
+                expected="five finite points (x, y) in pixels",
             )
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import cv2
@@ -36,7 +35,7 @@ class DeepFaceDetector:
     def _deepface() -> Any:
         try:
             from deepface import DeepFace
-        except ImportError as error:
+        except (ImportError, ValueError) as error:  # ValueError: it misses tf-keras
             raise MissingDependencyError(
                 "DeepFace's detectors are not installed",
                 got=str(error),
@@ -64,12 +63,12 @@ class DeepFaceDetector:
         faces = []
         for face in found:
             area, score = face["facial_area"], float(face.get("confidence") or 0.0)
-            if score <= 0.0 or area["w"] <= 0 or area["h"] <= 0:
+            if not score > 0.0 or area["w"] <= 0 or area["h"] <= 0:
                 continue
             left, top = float(area["x"]), float(area["y"])
             box = (left, top, left + float(area["w"]), top + float(area["h"]))
             faces.append(Detection(box, _landmarks(area), min(score, 1.0)))
-        return sorted(faces, key=lambda face: -face.score if math.isfinite(face.score) else 0.0)
+        return sorted(faces, key=lambda face: -(face.score or 0.0))
 
 
 def _landmarks(area: dict[str, Any]) -> Landmarks | None:

@@ -38,10 +38,10 @@ class HaarDetector:
 
     name = "haar"
 
-    # Where YuNet draws its box on a face that the cascade found, measured on
-    # shared/data (see benchmarks/accuracy/detectors.py): as fractions of the
-    # cascade's square. Boxes then mean the same whichever detector ran.
-    _LEFT, _TOP, _RIGHT, _BOTTOM = 0.12, 0.04, 0.88, 1.02
+    # Where YuNet draws its box on a face that the cascade found, as fractions of
+    # the cascade's square: boxes then mean the same whichever detector ran. The
+    # medians that `benchmarks/accuracy/detectors.py --fit` prints.
+    _LEFT, _TOP, _RIGHT, _BOTTOM = 0.07, -0.03, 0.93, 1.08
 
     def __init__(self, *, min_neighbors: int = 5, max_side: int = 640) -> None:
         folder = getattr(getattr(cv2, "data", None), "haarcascades", None)
@@ -71,11 +71,12 @@ class HaarDetector:
         return cascade
 
     def detect(self, image: UInt8Image) -> list[Detection]:
-        """Find faces in H x W x 3 RGB uint8; largest first, score NaN."""
+        """Find faces in H x W x 3 RGB uint8; largest first, without scores."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         scale = min(1.0, self.max_side / max(grey.shape))
         if scale < 1.0:
-            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            height, width = (max(1, round(side * scale)) for side in grey.shape)
+            grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
         # A tight chip shows the cascade no surroundings; repeated edges make up for them.
         edge = round(0.15 * max(grey.shape))
         grey = cv2.copyMakeBorder(grey, edge, edge, edge, edge, cv2.BORDER_REPLICATE)

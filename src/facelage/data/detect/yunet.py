@@ -134,8 +134,15 @@ class YuNetDetector:
             image = np.asarray(
                 cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
             )
+        # With a side of 32 or less OpenCV 4 reads memory that it never wrote, and finds faces
+        # in it; black on the right and below is what OpenCV itself adds to other sizes.
+        low, narrow = max(0, 64 - height), max(0, 64 - width)
+        if low or narrow:
+            image = np.asarray(
+                cv2.copyMakeBorder(image, 0, low, 0, narrow, cv2.BORDER_CONSTANT), np.uint8
+            )
         network = self._network()
-        network.setInputSize((width, height))
+        network.setInputSize((width + narrow, height + low))
         _, rows = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         if rows is None:
             return []
@@ -153,4 +160,4 @@ class YuNetDetector:
                     float(row[14]),
                 )
             )
-        return sorted(detections, key=lambda face: -face.score)
+        return sorted(detections, key=lambda face: -(face.score or 0.0))

@@ -1,0 +1,142 @@
+"""Turn a training run into the weights that the wheel ships, and measure them.
+
+    python benchmarks/accuracy/release_weights.py RUN NAME PREPARED SHARED_DATA
+
+exports RUN's best checkpoint as NAME.onnx and NAME.safetensors into
+src/facelage/weights, checks the two against each other on 1,000 faces of
+UTKFace's test split, measures them on the test splits of PREPARED (folders
+utkface, aaf and lfw from `facelage prepare`) and on SHARED_DATA's appa_real_dev
+and frl_london, where the faces have to be found in the photos first, and writes
+NAME.json (the entry) and docs/figures.md (the tables of the model card).
+
+The text of the entry comes from benchmarks/accuracy/NAME.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facelage.data.align import CropSpec
+from facelage.data.crops import CropStore
+from facelage.data.manifest import Manifest
+from facelage.data.readers import read_csv
+from facelage.evaluate import Evaluation, evaluate
+from facelage.export import check_parity, export_onnx
+from facelage.files import write_text
+from facelage.infer import AgePredictor
+from facelage.infer.session import AgeSession
+from facelage.models import load_weights, save_weights
+from facelage.models.weights import SHIPPED, WeightsEntry, describe_file
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("prepared", type=Path)
+    parser.add_argument("data", type=Path)
+    arguments = parser.parse_args()
+    text = tomllib.loads((Path(__file__).parent / f"{arguments.name}.toml").read_text())
+    model, crop = load_weights(arguments.run)
+    onnx = SHIPPED / f"{arguments.name}.onnx"
+    tensors = SHIPPED / f"{arguments.name}.safetensors"
+    metadata = {"facelage.licence": text["licence"]}
+    export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
+    parity = check_parity(model, onnx, held_out_crops(arguments.prepared / "utkface", crop))
+    print(f"torch and ONNX differ by at most {parity.largest:.2g} years on {parity.n} faces")
+
+    session = AgeSession(onnx)
+    results = []
+    for name in ("utkface", "aaf", "lfw"):
+        test = Manifest.load(arguments.prepared / name).usable("test")
+        groups = ("gender", "race") if name == "utkface" else ()
+        results.append(evaluate(session, test, data=f"{name}, test split", groups=groups))
+    predictor = AgePredictor(session, "yunet")
+    for name, groups in (
+        ("appa_real_dev", ("gender", "race", "photo", "expression")),
+        ("frl_london", ("gender", "ethnicity")),
+    ):
+        photos = read_csv(arguments.data / f"{name}.csv")
+        results.append(evaluate(predictor, photos, data=name, groups=groups))
+    for result in results:
+        summary = result.figures["summary"]
+        print(f"{result.data}: n {summary['n']:.0f}, MAE {summary['mae']:.3f}")
+    # Once more, now that the figures are known: the files carry them too.
+    metadata["facelage.metrics"] = {r.data: rounded(r.figures["summary"]) for r in results}
+    export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
+    save_weights(model, tensors, crop, metadata=metadata)
+    WeightsEntry(
+        name=arguments.name,
+        architecture="mobilenet_v2",
+        crop=crop,
+        files={"onnx": describe_file(onnx), "safetensors": describe_file(tensors)},
+        licence=text["licence"],
+        training_data=text["training_data"],
+        metrics={result.data: rounded(result.figures) for result in results},
+        limits=text["limits"],
+    ).save()
+    write_text(DOCS / "figures.md", markdown(results))
+
+
+def held_out_crops(folder: Path, crop: CropSpec, count: int = 1000) -> np.ndarray:
+    manifest = Manifest.load(folder).usable("test")
+    manifest.frame = manifest.frame.head(count)
+    return CropStore(manifest).canonical(np.arange(len(manifest)), crop)
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+def markdown(results: list[Evaluation]) -> str:
+    lines = ["<!-- written by benchmarks/accuracy/release_weights.py -->", ""]
+    lines += ["| faces | n | failed | MAE | MSE | CS@5 | CS@10 | top-1 | bias |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    for result in results:
+        figures = result.figures
+        cells = [result.data, f"{figures['summary']['n']:.0f}"]
+        cells.append(str(sum(figures["failures"].values())))
+        for key, scale, unit in (
+            ("mae", 1, ""),
+            ("mse", 1, ""),
+            ("cs5", 100, " %"),
+            ("cs10", 100, " %"),
+            ("top1", 100, " %"),
+            ("bias", 1, ""),
+        ):
+            low, high = (end * scale for end in figures["intervals"][key])
+            value = figures["summary"][key] * scale
+            digits = 2 if key in ("mae", "bias") else 1
+            cells.append(f"{value:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})")
+        lines.append("| " + " | ".join(cells) + " |")
+    for result in results:
+        tables = {"decade": result.figures["by_decade"], **result.figures["by_group"]}
+        for title, rows in tables.items():
+            lines += ["", f"**{result.data}, by {title}**", ""]
+            lines += [f"| {title} | n | MAE | bias | CS@5 |", "|---|---|---|---|---|"]
+            for name, row in rows.items():
+                few = " (few)" if row["n"] < 30 else ""
+                lines.append(
+                    f"| {name}{few} | {row['n']:.0f} | {row['mae']:.2f} | {row['bias']:+.2f} "
+                    f"| {row['cs5']:.1%} |"
+                )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

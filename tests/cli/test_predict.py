@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facelage.data.images import load_image
+
+
+def test_one_photo_as_a_table(facelage: Callable, portrait_file: Path) -> None:
+    done = facelage("predict", portrait_file, "--detector", "haar")
+    assert done.code == 0
+    heading, row = done.out.splitlines()
+    assert heading.split() == ["image", "age", "face", "score", "detector", "note"]
+    assert row.startswith(str(portrait_file))
+    assert row.endswith("haar")
+
+
+def test_json_holds_everything(facelage: Callable, portrait_file: Path) -> None:
+    done = facelage("predict", portrait_file, "--detector", "haar", "--format", "json")
+    [item] = json.loads(done.out)
+    assert item["path"] == portrait_file.as_posix()
+    assert item["status"] == "ok"
+    [face] = item["faces"]
+    assert 25 <= face["age"] <= 50
+    assert len(face["box"]) == 4
+
+
+def test_a_bad_image_loses_nothing_else(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("text")
+    done = facelage(
+        "predict", bad, portrait_file, tmp_path / "gone.png",
+        "--detector", "haar", "--format", "csv", "--no-progress",
+    )  # fmt: skip
+    assert done.code == 2
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["status"] for row in rows] == ["unreadable", "ok", "unreadable"]
+    assert "no such image" in rows[2]["error"]
+    assert float(rows[1]["age"]) > 0
+    assert float(rows[1]["left"]) < float(rows[1]["right"])
+    assert "3 images: 2 unreadable, 1 ok" in done.err
+
+
+def test_a_folder_is_searched_and_annotated(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "drawn"
+    done = facelage("predict", portrait_file.parent, "--detector", "haar", "--annotate", out)
+    assert done.code == 0
+    drawn = load_image(out / "portrait.jpg")
+    assert drawn.shape == (512, 512, 3)
+    difference = abs(drawn.astype(int) - load_image(portrait_file))
+    assert difference.max() > 100  # the box
+
+
+def test_annotated_photos_of_one_name_do_not_overwrite_each_other(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "b" / "portrait.png"
+    other.parent.mkdir()
+    other.write_bytes(portrait_file.read_bytes())
+    out = tmp_path / "drawn"
+    facelage(
+        "predict", portrait_file, other, "--detector", "haar", "--annotate", out, "--no-progress"
+    )
+    assert len(list(out.iterdir())) == 2
+
+
+def test_crops_are_aged_without_a_detector(facelage: Callable, portrait_file: Path) -> None:
+    done = facelage("predict", portrait_file, "--detector", "none", "--format", "json")
+    [face] = json.loads(done.out)[0]["faces"]
+    assert face["box"] is None
+    assert face["detector"] == "none"
+
+
+# The command line prints warnings; the suite's "error" would raise them first.
+@pytest.mark.filterwarnings("always::facelage.errors.DetectorFallbackWarning")
+def test_the_fallback_detector_is_announced_once(facelage: Callable, portrait_file: Path) -> None:
+    done = facelage("predict", portrait_file, portrait_file, "--no-progress")
+    assert done.code == 0
+    assert done.err.count("facelage download") == 1
+
+
+def test_an_empty_folder_is_named(facelage: Callable, tmp_path: Path) -> None:
+    done = facelage("predict", tmp_path)
+    assert done.code == 1
+    assert "holds no image" in done.err

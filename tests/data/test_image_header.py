@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from facelage.data.image_header import read_header
+from facelage.errors import UnreadableImageError
+
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("JPEG", "RGB", {}),
+    ("JPEG", "RGB", {"progressive": True}),
+    ("JPEG", "L", {}),
+    ("JPEG", "CMYK", {}),
+    ("PNG", "RGB", {}),
+    ("PNG", "RGBA", {}),
+    ("PNG", "LA", {}),
+    ("PNG", "L", {}),
+    ("PNG", "P", {"transparency": 0}),
+    ("WebP", "RGB", {}),
+    ("WebP", "RGB", {"lossless": True}),
+    ("WebP", "RGBA", {}),
+    ("WebP", "RGBA", {"lossless": True}),
+    ("BMP", "RGB", {}),
+    ("GIF", "P", {}),
+    ("TIFF", "RGB", {}),
+    ("TIFF", "RGB", {"big_endian": True}),
+    ("TIFF", "RGBA", {}),
+]
+
+
+def encode(kind: str, mode: str, size: tuple[int, int] = (31, 17), **options: Any) -> bytes:
+    stream = io.BytesIO()
+    channels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 4), dtype=np.uint8)
+    Image.fromarray(channels).convert("RGB").convert(mode).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "mode", "options"), CASES)
+@pytest.mark.parametrize("size", [(1, 1), (31, 17), (300, 5)])
+def test_format_size_and_alpha_are_read(
+    kind: str, mode: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    header = read_header(encode(kind, mode, size, **options))
+    assert (header.format, header.width, header.height) == (kind, *size)
+    assert header.complete
+    if mode in ("RGBA", "LA") and kind != "WebP":  # Pillow drops WebP's opaque alpha
+        assert header.has_alpha
+    if mode == "RGB":
+        assert not header.has_alpha
+
+
+def test_webp_alpha_is_seen() -> None:
+    for lossless in (False, True):
+        stream = io.BytesIO()
+        faded = np.random.default_rng(0).integers(0, 255, (9, 9, 4), dtype=np.uint8)
+        Image.fromarray(faded).save(stream, "WEBP", lossless=lossless)
+        assert read_header(stream.getvalue()).has_alpha
+
+
+@pytest.mark.parametrize(("kind", "mode", "options"), CASES)
+def test_a_header_alone_is_refused_or_incomplete(
+    kind: str, mode: str, options: dict[str, Any]
+) -> None:
+    data = encode(kind, mode, **options)
+    for length in range(len(data) - 20):
+        try:
+            header = read_header(data[:length])
+        except UnreadableImageError:
+            continue
+        # Of these three the decoder finds out.
+        assert kind in ("BMP", "GIF", "TIFF") or not header.complete
+
+
+def test_an_exif_thumbnail_is_not_taken_for_the_end_of_a_jpeg() -> None:
+    data = encode("JPEG", "RGB")
+    thumbnail = b"Exif\0\0" + encode("JPEG", "RGB", (8, 8))
+    inside = data[:2] + b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail + data[2:]
+    header = read_header(inside)
+    assert (header.width, header.height, header.complete) == (31, 17, True)
+    assert not read_header(inside[:-40]).complete
+
+
+def test_bytes_behind_the_end_do_no_harm() -> None:
+    for kind in ("JPEG", "PNG", "WebP", "BMP"):
+        assert read_header(encode(kind, "RGB") + bytes(1000)).complete
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"RIFF\0\0\0\0WEBP",
+        b"BM",
+        b"GIF89a",
+        b"II*\0",
+        b"MM\0*",
+    ],
+)
+@given(rest=st.binary(max_size=80))
+def test_any_bytes_behind_a_known_start_give_a_header_or_the_error(
+    start: bytes, rest: bytes
+) -> None:
+    try:
+        header = read_header(start + rest)
+    except UnreadableImageError:
+        return
+    assert header.width > 0
+    assert header.height > 0
+
+
+def test_an_image_of_no_pixels_is_refused() -> None:
+    data = bytearray(encode("PNG", "RGB"))
+    data[16:20] = bytes(4)
+    with pytest.raises(UnreadableImageError, match="no pixels; got: 0 x 17"):
+        read_header(bytes(data))

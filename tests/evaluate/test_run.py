@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import tiny
+from facelage import metrics
+from facelage.data.align import CropSpec
+from facelage.data.detect.base import Detection
+from facelage.data.images import load_image
+from facelage.data.manifest import Manifest
+from facelage.errors import ManifestError
+from facelage.evaluate import Evaluation, TorchModel, evaluate
+from facelage.infer import AgePredictor
+from facelage.infer.session import AgeSession
+
+
+class Guess:
+    """Says the given ages, one after the other."""
+
+    name = "guess"
+
+    def __init__(self, ages: list[float], size: int = tiny.CROP.size) -> None:
+        self.crop = CropSpec(size=size)
+        self._ages = list(ages)
+        self.batches: list[int] = []
+        self.seen: list[np.ndarray] = []
+
+    def ages(self, crops: np.ndarray) -> np.ndarray:
+        assert crops.shape[1:] == (self.crop.size, self.crop.size, 3)
+        assert crops.flags.c_contiguous
+        self.batches.append(len(crops))
+        self.seen += list(crops)
+        said, self._ages = self._ages[: len(crops)], self._ages[len(crops) :]
+        return np.array(said)
+
+
+@pytest.fixture(scope="session")
+def faces() -> Manifest:
+    return tiny.shared_faces()
+
+
+@pytest.fixture
+def held_out(faces: Manifest) -> Manifest:
+    return faces.usable("test")
+
+
+def changed(manifest: Manifest, rows: list[int], **values: object) -> Manifest:
+    frame = manifest.frame.copy()
+    for name, value in values.items():
+        frame.loc[rows, name] = value
+    return Manifest(frame, manifest.root)
+
+
+def test_a_perfect_guess_has_no_error(held_out: Manifest) -> None:
+    result = evaluate(Guess(list(held_out.ages())), held_out, data="squares", rounds=20)
+    figures = result.figures
+    assert (result.model, result.data) == ("guess", "squares")
+    assert figures["summary"]["mae"] == figures["summary"]["bias"] == figures["macro_mae"] == 0
+    assert figures["summary"]["n"] == figures["images"] == 8
+    assert figures["summary"]["cs5"] == figures["summary"]["top1"] == 1
+    assert figures["intervals"]["mae"] == [0, 0]
+    assert figures["failures"] == {}
+    assert figures["unlabelled"] == 0
+
+
+def test_figures_are_the_metrics_of_the_predictions(faces: Manifest) -> None:
+    rng = np.random.default_rng(0)
+    said = faces.ages() + rng.normal(2, 5, len(faces))
+    result = evaluate(Guess(list(said)), faces, groups=("gender", "split"), rounds=50)
+    true, figures = faces.ages(), result.figures
+    assert np.array_equal(result.predictions["predicted"], said)
+    assert figures["summary"] == metrics.summary(true, said)
+    assert figures["macro_mae"] == metrics.macro_mae(true, said)
+    assert figures["by_decade"] == metrics.by_band(true, said)
+    assert figures["cs_curve"] == {str(k): v for k, v in metrics.cs_curve(true, said).items()}
+    assert figures["by_group"] == {
+        name: metrics.by_group(true, said, list(faces.frame[name])) for name in ("gender", "split")
+    }
+    intervals = metrics.summary_intervals(true, said, rounds=50)
+    assert figures["intervals"] == {key: list(ends) for key, ends in intervals.items()}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
+def test_the_batch_size_changes_nothing(batch_size: int, held_out: Manifest) -> None:
+    guess = Guess(list(range(8)))
+    result = evaluate(guess, held_out, batch_size=batch_size, rounds=1)
+    assert list(result.predictions["predicted"]) == list(range(8))
+    assert max(guess.batches) <= batch_size
+
+
+def test_failures_are_counted_and_kept(held_out: Manifest) -> None:
+    manifest = changed(held_out, [1, 2], status="no_face", crop="")
+    manifest = changed(manifest, [5], status="unreadable", crop="")
+    result = evaluate(Guess([0.0] * 5), manifest, rounds=1)
+    assert result.figures["images"] == 8
+    assert result.figures["summary"]["n"] == 5
+    assert result.figures["failures"] == {"no_face": 2, "unreadable": 1}
+    assert list(np.flatnonzero(result.predictions["predicted"].isna())) == [1, 2, 5]
+    assert list(result.predictions["path"]) == list(manifest.frame["path"])
+
+
+@pytest.mark.parametrize("nothing", [math.nan, math.inf])
+def test_an_age_that_is_no_number_is_a_failure(nothing: float, held_out: Manifest) -> None:
+    result = evaluate(Guess([1.0, nothing, *[1.0] * 6]), held_out, rounds=1)
+    assert result.figures["failures"] == {"no_age": 1}
+    assert result.figures["summary"]["n"] == 7
+    row = result.predictions.iloc[1]
+    assert (row["status"], math.isnan(row["predicted"])) == ("no_age", True)
+    assert "no finite age" in row["reason"]
+
+
+def test_rows_without_an_age_are_counted_beside(held_out: Manifest) -> None:
+    manifest = changed(held_out, [0, 7], age=math.nan)
+    guess = Guess(list(manifest.ages()[1:7]))
+    result = evaluate(guess, manifest, rounds=1)
+    assert result.figures["unlabelled"] == 2
+    assert result.figures["images"] == result.figures["summary"]["n"] == 6
+    assert result.figures["summary"]["mae"] == 0
+
+
+def test_a_missing_group_column_is_named(held_out: Manifest) -> None:
+    with pytest.raises(ManifestError, match=r"columns to group by; got: race; expected: .*gender"):
+        evaluate(Guess([0.0] * 8), held_out, groups=("gender", "race"))
+
+
+def test_rows_without_a_group_are_in_no_group(held_out: Manifest) -> None:
+    manifest = changed(held_out, [0, 1], gender=None)
+    figures = evaluate(Guess([0.0] * 8), manifest, groups=("gender",), rounds=1).figures
+    groups = figures["by_group"]["gender"]
+    assert {name: row["n"] for name, row in groups.items()} == {"female": 3, "male": 3}
+
+
+def test_nothing_predicted_is_a_named_error(held_out: Manifest) -> None:
+    with pytest.raises(ManifestError, match="no face could be predicted; got: 8 no_face"):
+        evaluate(Guess([]), changed(held_out, list(range(8)), status="no_face"))
+    with pytest.raises(ManifestError, match="no face could be predicted; got: 0 rows"):
+        evaluate(Guess([]), Manifest(held_out.frame.iloc[:0], held_out.root))
+
+
+@pytest.mark.parametrize("size", [64, 33, 128])
+def test_crops_of_another_size_are_refused(size: int, held_out: Manifest) -> None:
+    with pytest.raises(
+        ManifestError, match=f"do not fit the model; got: 40 x 40 px; expected: {size}"
+    ):
+        evaluate(Guess([0.0] * 8, size), held_out)
+
+
+@pytest.mark.parametrize("size", [40, 32, 20])
+def test_padding_is_cut_away(size: int, held_out: Manifest) -> None:
+    guess = Guess([0.0] * 8, size)
+    evaluate(guess, held_out, rounds=1)
+    pad = (40 - size) // 2
+    wanted = [
+        load_image(path)[pad : pad + size, pad : pad + size] for path in held_out.locate("crop")
+    ]
+    assert np.array_equal(guess.seen, wanted)
+
+
+def test_torch_and_onnx_get_the_same_figures(faces: Manifest) -> None:
+    from_torch = evaluate(TorchModel(tiny.shared_run()), faces, rounds=1)
+    from_onnx = evaluate(AgeSession(tiny.shared_onnx()), faces, rounds=1)
+    difference = from_torch.predictions["predicted"] - from_onnx.predictions["predicted"]
+    assert difference.abs().max() <= 1e-3
+    assert len(from_torch.predictions) == len(faces)
+
+
+class HalfBlind:
+    """Sees the whole picture as a face, if the picture is bright."""
+
+    name = "half-blind"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        side = float(image.shape[0])
+        small = Detection((0, 0, side / 3, side / 3), None, 0.9)
+        return [small, Detection((0, 0, side, side), None, 0.8)] if image.mean() > 100 else []
+
+
+def whole_photos(faces: Manifest) -> Manifest:
+    return Manifest(faces.frame.assign(path=faces.frame["crop"], crop=""), faces.root)
+
+
+class Brightness:
+    """A session whose ages are the crops' brightness."""
+
+    name, crop = "brightness", tiny.CROP
+
+    def ages(self, crops: np.ndarray) -> np.ndarray:
+        return crops.mean((1, 2, 3))
+
+
+def test_a_predictor_has_to_find_the_faces_itself(tmp_path: Path) -> None:
+    photos = whole_photos(tiny.write_faces(tmp_path, {"test": 8}))
+    paths = photos.locate("path")
+    paths[7].write_bytes(b"no image")
+    corner = load_image(paths[6])
+    corner[:13, :13] = 0  # where the small face is
+    cv2.imwrite(str(paths[6]), corner)
+    predictor = AgePredictor(Brightness(), detector=HalfBlind())  # type: ignore[arg-type]
+    result = evaluate(predictor, photos, data="photos", rounds=1, batch_size=3)
+    table = result.predictions
+    dark = sum(load_image(path).mean() <= 100 for path in paths[:7])
+    assert 0 < dark < 6
+    assert result.model == "brightness"
+    assert result.figures["failures"] == {"no_face": dark, "unreadable": 1}
+    assert result.figures["summary"]["n"] == 7 - dark
+    assert list(table["status"]) == ["no_face"] * dark + ["ok"] * (7 - dark) + ["unreadable"]
+    assert list(table["faces_found"]) == [0] * dark + [2] * (7 - dark) + [0]
+    assert "not an image" in table["reason"].iloc[7]
+    small, large = sorted(face.age for face in predictor.predict(paths[6]))
+    assert large > small + 20
+    assert table["predicted"].iloc[6] == large  # the largest face counts
+
+
+def test_everything_survives_its_files(faces: Manifest, tmp_path: Path) -> None:
+    manifest = changed(faces, [0], status="no_face")
+    result = evaluate(Guess(list(faces.ages() + 1)), manifest, groups=("gender",), rounds=5)
+    result.save(tmp_path / "report")
+    names = sorted(path.name for path in (tmp_path / "report").iterdir())
+    assert names == ["metrics.json", "predictions.csv", "report.txt"]
+    text = (tmp_path / "report/metrics.json").read_text(encoding="utf-8")
+    assert json.loads(text) == result.figures
+    assert "NaN" not in text
+    table = pd.read_csv(tmp_path / "report/predictions.csv")
+    assert list(table["path"]) == list(faces.frame["path"])
+    assert np.allclose(table["predicted"], result.predictions["predicted"], equal_nan=True)
+    assert b"\r" not in (tmp_path / "report/predictions.csv").read_bytes()
+
+
+def test_the_callers_manifest_is_left_alone(held_out: Manifest) -> None:
+    before = held_out.frame.copy()
+    result = evaluate(Guess([math.nan, *[1.0] * 7]), held_out, rounds=1)
+    assert isinstance(result, Evaluation)
+    pd.testing.assert_frame_equal(held_out.frame, before)

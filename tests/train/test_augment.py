@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.random import Generator
+
+import tiny
+from facelage.train import augment
+from facelage.train.augment import augment_batch, place
+
+PADDED = tiny.CROP.size + 2 * tiny.PAD
+Damage = Callable[[np.ndarray, Generator], np.ndarray]
+DAMAGES: dict[str, Damage] = {
+    "light": augment.random_light,
+    "any": augment.random_damage,
+    "grey": lambda image, rng: augment.desaturate(image, float(rng.random())),
+    "fade": augment.fade,
+    "blur": augment.blur,
+    "small": lambda image, rng: augment.shrink_and_enlarge(image, float(rng.uniform(5, 200)), rng),
+    "grain": augment.grain,
+    "lines": augment.scan_lines,
+    "jpeg": lambda image, rng: augment.jpeg(image, int(rng.integers(1, 101))),
+    "occlude": augment.occlude,
+}
+
+
+def portrait(size: int, seed: int = 0) -> np.ndarray:
+    """Smooth and coloured, with some texture."""
+    x = np.linspace(0, 3, size)
+    rng = np.random.default_rng(seed)
+    waves = np.stack([np.sin(x[:, None] * k) * np.cos(x[None] * k) for k in (1, 2, 3)], 2)
+    return np.clip(128 + 90 * waves + rng.normal(0, 6, waves.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("padded", "size"), [(40, 32), (160, 128), (112, 96), (32, 32)])
+def test_placing_without_change_is_the_canonical_crop(padded: int, size: int) -> None:
+    image, pad = portrait(padded), (padded - size) // 2
+    assert np.array_equal(place(image, size), image[pad : pad + size, pad : pad + size])
+
+
+def test_level_none_is_the_canonical_crop() -> None:
+    crops = np.stack([portrait(PADDED, seed) for seed in range(3)])
+    inner = crops[:, 4:-4, 4:-4]
+    assert np.array_equal(augment_batch(crops, 32, "none", [[0]] * 3), inner)
+
+
+def test_a_flip_mirrors_and_two_flips_are_none() -> None:
+    image = portrait(PADDED)
+    flipped = place(image, PADDED, flip=True)
+    assert np.array_equal(flipped, image[:, ::-1])
+    assert np.array_equal(place(flipped, PADDED, flip=True), image)
+
+
+def test_a_flipped_crop_is_the_mirrored_canonical_crop() -> None:
+    image = portrait(PADDED)
+    assert np.array_equal(place(image, 32, flip=True), place(image, 32)[:, ::-1])
+
+
+def test_a_shift_moves_right_and_down() -> None:
+    image = portrait(PADDED)
+    assert np.array_equal(place(image, 32, shift=(2, -3)), image[7:39, 2:34])
+
+
+def test_a_quarter_turn_turns_about_the_middle() -> None:
+    image = portrait(PADDED)
+    turned = place(image, PADDED, angle=90)
+    assert np.abs(turned.astype(int) - np.rot90(image)).max() <= 1
+
+
+def test_zoom_keeps_the_middle_and_shows_less() -> None:
+    image = portrait(161)
+    zoomed = place(image, 161, scale=2.0)
+    assert np.array_equal(zoomed[80, 80], image[80, 80])
+    assert np.array_equal(zoomed[::2, ::2], image[40:121, 40:121])
+
+
+def test_outside_the_crop_the_edge_repeats() -> None:
+    image = portrait(PADDED)
+    moved = place(image, PADDED, shift=(5, 0))
+    assert np.array_equal(moved[:, :5], np.repeat(image[:, :1], 5, axis=1))
+
+
+@pytest.mark.parametrize("size", [32, 97, 128])
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_keeps_shape_and_type_and_its_input(name: str, size: int) -> None:
+    image = portrait(size)
+    before = image.copy()
+    for seed in range(25):
+        damaged = DAMAGES[name](image, np.random.default_rng(seed))
+        assert damaged.shape == image.shape
+        assert damaged.dtype == np.uint8
+        assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_damages_and_leaves_a_face(name: str) -> None:
+    image = portrait(64)
+    changed = 0
+    for seed in range(25):
+        damaged = DAMAGES[name](image, np.random.default_rng(seed))
+        changed += not np.array_equal(damaged, image)
+        assert np.corrcoef(damaged.ravel(), image.ravel())[0, 1] > 0.1
+    assert changed >= 10
+
+
+@pytest.mark.parametrize("level", ["light", "real"])
+def test_a_seed_decides_whatever_the_batch(level: str) -> None:
+    crops = np.stack([portrait(PADDED, seed) for seed in range(6)])
+    seeds = [(1, 2, index) for index in range(6)]
+    together = augment_batch(crops, 32, level, seeds)
+    backwards = augment_batch(crops[::-1], 32, level, seeds[::-1])[::-1]
+    alone = [
+        augment_batch(crops[i : i + 1], 32, level, seeds[i : i + 1])[0] for i in range(len(crops))
+    ]
+    assert together.shape == (6, 32, 32, 3)
+    assert np.array_equal(together, backwards)
+    assert np.array_equal(together, alone)
+
+
+@pytest.mark.parametrize("level", ["light", "real"])
+def test_other_seeds_give_other_faces(level: str) -> None:
+    crops = np.stack([portrait(PADDED)] * 20)
+    out = augment_batch(crops, 32, level, [(0, index) for index in range(20)])
+    assert len(np.unique(out.reshape(20, -1), axis=0)) == 20
+
+
+def test_half_of_the_faces_are_flipped() -> None:
+    ramp = np.repeat(np.linspace(0, 255, PADDED)[None, :, None], PADDED, 0).repeat(3, 2)
+    crops = np.stack([ramp.astype(np.uint8)] * 400)
+    out = augment_batch(crops, 32, "light", [(5, i) for i in range(400)]).astype(float)
+    flipped = (out[:, :, :16].mean((1, 2, 3)) > out[:, :, 16:].mean((1, 2, 3))).mean()
+    assert 0.42 < flipped < 0.58
+
+
+def test_another_size_shows_the_same_part() -> None:
+    image = portrait(160)
+    small = augment_batch(image[None], 64, "none", [[0]], scale=0.5)[0].astype(float)
+    whole = augment_batch(image[None], 128, "none", [[0]])[0].astype(float)
+    averaged = whole.reshape(64, 2, 64, 2, 3).mean((1, 3))
+    assert np.abs(small - averaged).mean() < 6
+
+
+def test_grey_is_grey_and_no_amount_is_no_change() -> None:
+    image = portrait(32)
+    assert np.ptp(augment.desaturate(image, 1.0), axis=2).max() == 0
+    assert np.array_equal(augment.desaturate(image, 0.0), image)
+
+
+def test_lower_quality_differs_more() -> None:
+    image = portrait(128)
+    errors = [np.abs(augment.jpeg(image, q).astype(int) - image).mean() for q in (100, 60, 10)]
+    assert errors[0] < errors[1] < errors[2]
+    assert errors[0] < 4
+
+
+def test_a_large_face_is_not_shrunk_and_a_small_one_loses_detail() -> None:
+    image = portrait(128)
+    rng = np.random.default_rng(0)
+    assert np.array_equal(augment.shrink_and_enlarge(image, 200, rng), image)
+    detail = [
+        np.abs(np.diff(augment.shrink_and_enlarge(image, side, rng).astype(int), axis=1)).mean()
+        for side in (128, 60, 20)
+    ]
+    assert detail[0] > detail[1] > detail[2]
+
+
+def test_blur_keeps_the_brightness() -> None:
+    image = portrait(128)
+    for seed in range(25):
+        blurred = augment.blur(image, np.random.default_rng(seed))
+        assert abs(float(blurred.mean()) - float(image.mean())) < 2

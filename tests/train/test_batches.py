@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from facelage.data.align import CropSpec, normalise
+from facelage.data.crops import CropStore
+from facelage.data.manifest import Manifest
+from facelage.train.batches import Batch, epoch_batches, to_input
+
+ODD = CropSpec(size=32, mean=(0.1, 0.5, 0.9), std=(0.3, 1.0, 0.01))
+
+
+@pytest.fixture(scope="module")
+def store(faces: Manifest) -> CropStore:
+    return CropStore(faces.usable("train"))
+
+
+def batches(store: CropStore, order: np.ndarray, **changes: Any) -> list[Batch]:
+    options: dict[str, Any] = {"batch_size": 5, "size": 32, "level": "real", "seed": (1, 2)}
+    numbers = np.arange(len(store), dtype=np.float32)
+    return list(epoch_batches(store, order, numbers, numbers / 10, tiny.CROP, **options | changes))
+
+
+@pytest.mark.parametrize("crop", [tiny.CROP, ODD, CropSpec()])
+def test_the_input_is_what_inference_feeds(crop: CropSpec) -> None:
+    crops = tiny.noise_crops(3)
+    images = to_input(crops, crop)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert np.array_equal(images.numpy(), normalise(crops, crop))
+
+
+def test_every_face_comes_once_in_order(store: CropStore) -> None:
+    order = np.random.default_rng(0).permutation(24)
+    found = batches(store, order)
+    assert [len(batch.rows) for batch in found] == [5, 5, 5, 5, 4]
+    rows = np.concatenate([batch.rows for batch in found])
+    assert np.array_equal(rows, order)
+    assert np.array_equal(torch.cat([batch.ages for batch in found]).numpy(), rows)
+    weights = torch.cat([batch.weights for batch in found]).numpy()
+    assert np.array_equal(weights, (rows / 10).astype(np.float32))
+    assert {tuple(batch.images.shape[1:]) for batch in found} == {(3, 32, 32)}
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(11, [5, 5]), (12, [5, 5, 2]), (5, [5]), (1, [])])
+def test_a_last_batch_of_one_is_left_out(count: int, sizes: list[int], store: CropStore) -> None:
+    assert [len(batch.rows) for batch in batches(store, np.arange(count))] == sizes
+
+
+def test_plain_batches_are_the_canonical_crops(store: CropStore) -> None:
+    [batch] = batches(store, np.arange(24), batch_size=24, level="none")
+    crops = store.batch(np.arange(24))[:, 4:-4, 4:-4]
+    assert torch.equal(batch.images, to_input(np.ascontiguousarray(crops), tiny.CROP))
+
+
+def test_augmentation_does_not_depend_on_the_batch_size(store: CropStore) -> None:
+    order = np.arange(24)
+    images = [
+        torch.cat([batch.images for batch in batches(store, order, batch_size=size)])
+        for size in (2, 6, 24)
+    ]
+    assert torch.equal(images[0], images[1])
+    assert torch.equal(images[0], images[2])
+
+
+def test_seed_and_epoch_change_the_augmentation(store: CropStore) -> None:
+    order = np.arange(24)
+    first, *others = (
+        torch.cat([batch.images for batch in batches(store, order, seed=seed)])
+        for seed in ((1, 2), (1, 3), (2, 2))
+    )
+    assert all(not torch.equal(first, other) for other in others)
+
+
+def test_a_face_drawn_twice_is_augmented_twice(store: CropStore) -> None:
+    [batch] = batches(store, np.array([3, 3]))
+    assert not torch.equal(batch.images[0], batch.images[1])
+
+
+class BrokenStore:
+    def __init__(self, store: CropStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        if 12 in rows:
+            raise OSError("the disk is gone")
+        return self.store.batch(rows)
+
+
+def producers() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name == "facelage-batches"]
+
+
+def test_an_error_while_reading_reaches_the_caller(store: CropStore) -> None:
+    broken: Any = BrokenStore(store)
+    with pytest.raises(OSError, match="the disk is gone"):
+        batches(broken, np.arange(24))
+    assert not producers()
+
+
+def test_a_caller_may_stop_early(store: CropStore) -> None:
+    numbers = np.arange(24, dtype=np.float32)
+    iterator = epoch_batches(
+        store,
+        np.arange(24),
+        numbers,
+        numbers,
+        tiny.CROP,
+        batch_size=2,
+        size=32,
+        level="none",
+        seed=(0, 1),
+    )
+    next(iterator)
+    assert producers()
+    iterator.close()
+    assert not producers()
