@@ -143,7 +143,7 @@ def minimal(session: nox.Session) -> None:
     for old in folder.glob("*.whl"):
         old.unlink()
     wheel, picture = _wheel(session, folder), _portrait(session, folder)
-    session.install("numpy>=2.0", "opencv-python>=4.8,<5", "onnxruntime>=1.17")
+    session.install("numpy>=2.0", "opencv-python>=4.8,<5", "onnxruntime>=1.19")
     session.install("--no-deps", "--force-reinstall", wheel)
     # The second run has no YuNet: a fresh machine without a network.
     for env in [_yunet(), {}] if _yunet() else [{}]:
@@ -165,7 +165,7 @@ def opencv5(session: nox.Session) -> None:
         old.unlink()
     wheel, picture = _wheel(session, folder), _portrait(session, folder)
     # The wheel's own bound is opencv-python<5, for Haar's sake; hence --no-deps.
-    session.install("opencv-python>=5", "numpy>=2.0", "onnxruntime>=1.17")
+    session.install("opencv-python>=5", "numpy>=2.0", "onnxruntime>=1.19")
     session.install("click", "pandas", "pooch", "scikit-learn", "tqdm")
     session.install("--no-deps", "--force-reinstall", wheel)
     env = {"FACELAGE_OFFLINE": "1", "FACELAGE_CACHE": str(folder / "empty"), **_yunet()}

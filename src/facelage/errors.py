@@ -84,6 +84,10 @@ class ChecksumError(FacelageError):
     """A file's sha256 is not the one that was pinned."""
 
 
+class WorkerError(FacelageError):
+    """A worker process died."""
+
+
 class ManifestError(FacelageError, ValueError):
     """A manifest is missing columns, holds impossible values or points outside its folder."""
 

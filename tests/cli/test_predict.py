@@ -39,7 +39,7 @@ def test_a_bad_image_loses_nothing_else(
         "predict", bad, portrait_file, tmp_path / "gone.png",
         "--detector", "haar", "--format", "csv", "--no-progress",
     )  # fmt: skip
-    assert done.code == 2
+    assert done.code == 3
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [row["status"] for row in rows] == ["unreadable", "ok", "unreadable"]
     assert "no such image" in rows[2]["error"]

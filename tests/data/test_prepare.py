@@ -21,7 +21,7 @@ from facelage.data.prepare import PrepareConfig, prepare
 from facelage.data.readers import read_csv, read_folder
 from facelage.data.splits import assign_splits
 from facelage.data.stats import plot_ages
-from facelage.errors import ConfigError, ManifestError
+from facelage.errors import ConfigError, FacelageWarning, ManifestError
 from facelage.files import sha256, write_bytes
 
 
@@ -176,10 +176,13 @@ def test_splits_are_the_ones_of_assign_splits(tmp_path: Path) -> None:
     assert set(prepared.frame["split"]) == {"train", "val", "test"}
 
 
-def test_given_splits_and_groups_are_kept(mixed: Manifest, tmp_path: Path) -> None:
+def test_given_splits_and_groups_are_kept_with_a_warning_where_they_clash(
+    mixed: Manifest, tmp_path: Path
+) -> None:
     splits = [["train", "test", ""][index % 3] for index in range(len(mixed))]
     given = Manifest(mixed.frame.assign(split=splits, group="one"), mixed.root)
-    prepared = quiet(given, tmp_path / "out").frame
+    with pytest.warns(FacelageWarning, match="1 groups of near-duplicates or subjects"):
+        prepared = quiet(given, tmp_path / "out").frame
     kept = prepared["status"] == "ok"
     assert prepared["split"][kept].tolist() == given.frame["split"][kept].tolist()
     assert (prepared["split"][~kept] == "").all()

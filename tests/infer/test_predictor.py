@@ -11,7 +11,13 @@ import pytest
 
 from facelage.data.detect import Detection, YuNetDetector
 from facelage.data.images import UInt8Image
-from facelage.errors import ConfigError, DetectorFallbackWarning, ImageError, WeightsError
+from facelage.errors import (
+    ConfigError,
+    DetectorError,
+    DetectorFallbackWarning,
+    ImageError,
+    WeightsError,
+)
 from facelage.infer import AgePredictor, FaceAge
 
 BLANK = np.full((200, 300, 3), 127, np.uint8)
@@ -114,6 +120,26 @@ def test_ages_do_not_depend_on_the_number_of_threads(
     assert ages(one) == pytest.approx(ages(two), abs=1e-4)
 
 
+class Broken:
+    name = "broken"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def detect(self, image: UInt8Image) -> list[Detection]:
+        if image.shape == BLANK.shape:
+            raise self.error
+        return []
+
+
+@pytest.mark.parametrize("error", [DetectorError("no"), cv2.error("no")])
+def test_a_failing_detector_costs_one_image(error: Exception, portrait: np.ndarray) -> None:
+    failing = AgePredictor.from_pretrained(detector=Broken(error))
+    results = failing.predict_batch([portrait, BLANK, portrait])
+    assert [result.status for result in results] == ["no_face", "unreadable", "no_face"]
+    assert isinstance(results[1].error, DetectorError)
+
+
 def test_an_empty_batch_is_an_empty_list(predictor: AgePredictor) -> None:
     assert predictor.predict_batch([]) == []
     assert predictor.predict_crops([]) == []
@@ -199,8 +225,11 @@ def test_wrong_settings_are_named(predictor: AgePredictor, portrait: np.ndarray)
         predictor.predict_batch([portrait], batch_size=0)
     with pytest.raises(ConfigError, match="on_error"):
         predictor.predict_batch([portrait], on_error="ignore")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="several images"):
-        predictor.predict_batch("portrait.jpg")
+    for one in ("portrait.jpg", b"bytes", Path("x.png"), portrait, portrait[..., 0]):
+        with pytest.raises(ConfigError, match="several images"):
+            predictor.predict_batch(one)
+        with pytest.raises(ConfigError, match="several images"):
+            predictor.predict_crops(one)
     with pytest.raises(ConfigError, match="NoSuchProvider"):
         AgePredictor.from_pretrained(providers=["NoSuchProvider"], detector=None)
     with pytest.raises(ConfigError, match="threads"):

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from facelage.cli.options import (
-    check_crop,
     detector_option,
     echo_file,
     progress_option,
@@ -26,7 +25,7 @@ from facelage.cli.options import (
     type=click.Choice(["train", "val", "test", "all"]),
     default="test",
     show_default=True,
-    help="Which rows of a prepared manifest.",
+    help="Which rows, where the data has splits.",
 )
 @click.option(
     "--images",
@@ -64,6 +63,7 @@ def command(
     or CSV of labelled photos, in which the faces have to be found first. Images
     without a face are counted as failures beside every figure.
     """
+    from facelage.data.manifest import Manifest
     from facelage.evaluate import evaluate, open_model
     from facelage.evaluate.report import text_report
 
@@ -76,16 +76,17 @@ def command(
             detector=None if detector == "none" else detector,
         )
         manifest = read_source(data, **reader)
+        given = manifest.frame["split"]
+        if split != "all" and (given != "").any():
+            manifest = Manifest(manifest.frame[given == split], manifest.root)
+            title = f"{title}, {split} split"
         result = evaluate(
             predictor, manifest, data=title, groups=groups, rounds=rounds, progress=progress
         )
     else:
-        from facelage.data.manifest import Manifest
-
         manifest = Manifest.load(data).usable(None if split == "all" else split)
         title = title if split == "all" else f"{title}, {split} split"
         opened = open_model(None if model == "default" else model)
-        check_crop(data, opened.crop)
         result = evaluate(
             opened,
             manifest,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from facelage.cli.options import check_crop, echo_file
+from facelage.cli.options import echo_file
 
 
 @click.command("export")
@@ -54,14 +55,22 @@ def command(
     if path.suffix != ".onnx":
         raise ConfigError("the output must be an .onnx file", got=str(path))
     trained, crop = load_weights(None if model == "default" else model)
-    metadata = {"facelage.licence": licence} if licence else {}
+    metadata: dict[str, Any] = {"facelage.licence": licence} if licence else {}
     if metrics is not None:
-        metadata["facelage.metrics"] = json.loads(metrics.read_text("utf-8"))["summary"]
+        try:
+            metadata["facelage.metrics"] = json.loads(metrics.read_text("utf-8"))["summary"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                "the metrics can't be read",
+                got=f"{metrics}: {error}",
+                expected="metrics.json of `facelage evaluate --out`",
+            ) from error
     if check is not None:
         from facelage.data.crops import CropStore
         from facelage.data.manifest import Manifest
+        from facelage.data.prepare import agreed_crop
 
-        check_crop(check, crop)
+        agreed_crop([check], crop)
         manifest = Manifest.load(check).usable()
         manifest.frame = manifest.frame.head(count)
         store = CropStore(manifest)

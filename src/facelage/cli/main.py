@@ -15,7 +15,7 @@ _COMMANDS = ("predict", "prepare", "train", "evaluate", "export", "download", "i
 
 
 class _LazyGroup(click.Group):
-    """Imports a subcommand's module only when it runs, so that ``--help`` is quick."""
+    """Imports a subcommand's module when it is asked for; those import little until they run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -65,6 +65,10 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        click.echo(f"facelage: {error.strerror or error}{place}", err=True)
+        sys.exit(1)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -12,7 +12,6 @@ import click
 from facelage.errors import ConfigError
 
 if TYPE_CHECKING:
-    from facelage.data.align import CropSpec
     from facelage.data.manifest import Manifest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,21 +74,13 @@ def read_source(source: Path, *, layout: str, **columns: Any) -> Manifest:
     """The manifest of a folder or a CSV file, as the options of :func:`reader_options` say."""
     from facelage.data.readers import read_folder
 
-    return read_folder(source, layout, **(columns if source.is_file() else {}))
-
-
-def check_crop(data: Path, crop: CropSpec) -> None:
-    """Raise ConfigError if the folder `data` was prepared with another crop than a model's."""
-    from facelage.data.prepare import prepared_crop
-
-    prepared = prepared_crop(data)
-    if prepared is not None and prepared.digest() != crop.digest():
+    given = [name for name in ("root", "group_column") if columns[name] is not None]
+    if source.is_dir() and given:
+        option = f"--{given[0].replace('_', '-')}"
         raise ConfigError(
-            "the faces were prepared with another crop than the model was trained on",
-            got=f"{data}: {prepared.size} px, crop {prepared.digest()[:8]}",
-            expected=f"{crop.size} px, crop {crop.digest()[:8]}",
-            fix=f"facelage prepare --size {crop.size}, with this version of facelage",
+            f"{option} is for CSV files", got=f"the folder {source}", fix=f"leave {option} out"
         )
+    return read_folder(source, layout, **(columns if source.is_file() else {}))
 
 
 def echo_file(path: Path) -> None:

@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Tell the age of every face in IMAGES (files, or folders searched for images).
 
-    Exit code 0 if every image could be read, else 2; an image without a face is
+    Exit code 0 if every image could be read, else 3; an image without a face is
     no error.
     """
     from facelage.data.images import list_images, save_image
@@ -79,7 +79,7 @@ def command(
         counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         click.echo(f"{len(files)} images: {counts}", err=True)
     if statuses["unreadable"]:
-        sys.exit(2)
+        sys.exit(3)
 
 
 def _free_name(path: Path, taken: set[Path]) -> Path:

@@ -65,7 +65,7 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[F], F]:
     "source_weights",
     multiple=True,
     callback=_pairs,
-    help="NAME=WEIGHT: loss weight of a data set, by its folder's name.",
+    help="NAME=WEIGHT: loss weight of a data set, by its folder (from where the paths part).",
 )
 @_setting("patience", int, "Stop after so many epochs without gain; 0 never.")
 @_setting("seed", int, "Seed of all random numbers.")
@@ -85,11 +85,10 @@ def command(
     lowest validation loss is RUN/best.safetensors. An interrupted run goes on
     when started again with the same settings.
     """
-    from facelage.data.align import CropSpec
     from facelage.data.manifest import Manifest
-    from facelage.data.prepare import prepared_crop
     from facelage.errors import ConfigError
     from facelage.train import Trainer
+    from facelage.train.allocator import keep_freed_memory
 
     settings = TrainConfig.load(config) if config else TrainConfig()
     if sizes := given.pop("sizes"):
@@ -101,15 +100,8 @@ def command(
         del given["source_weights"]
     changes = {name: value for name, value in given.items() if value is not None}
     settings = dataclasses.replace(settings, **changes)
-    crops = {path: prepared_crop(path) or CropSpec() for path in data}
-    if len({crop.digest() for crop in crops.values()}) > 1:
-        raise ConfigError(
-            "the data sets were prepared with different crops",
-            got=", ".join(f"{path}: {crop.size} px" for path, crop in crops.items()),
-            fix="prepare them with the same settings",
-        )
-    crop = next(iter(crops.values()))
-    trainer = Trainer(settings, crop=crop, progress=progress)
+    keep_freed_memory()
+    trainer = Trainer(settings, progress=progress)
     result = trainer.fit([Manifest.load(path) for path in data], run)
     best = result.history[result.best_epoch - 1]
     click.echo(

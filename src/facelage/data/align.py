@@ -289,27 +289,9 @@ def fit_crop(image: UInt8Image, spec: CropSpec = DEFAULT_CROP) -> UInt8Image:
     numpy.ndarray
         size x size x 3, RGB, uint8.
     """
-    height, width = image.shape[:2]
-    if height == width == spec.size:
+    if image.shape[:2] == (spec.size, spec.size):
         return image
-    side = max(height, width)
-    if height != width:
-        top, left = (side - height) // 2, (side - width) // 2
-        image = cast(
-            UInt8Image,
-            cv2.copyMakeBorder(
-                image, top, side - height - top, left, side - width - left, cv2.BORDER_REPLICATE
-            ),
-        )
-    shrinking = side > spec.size
-    return cast(
-        UInt8Image,
-        cv2.resize(
-            image,
-            (spec.size, spec.size),
-            interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
-        ),
-    )
+    return align(image, whole_image(image, spec), spec)
 
 
 def normalise(crops: ArrayLike, spec: CropSpec = DEFAULT_CROP) -> NDArray[np.float32]:

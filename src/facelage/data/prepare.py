@@ -13,8 +13,10 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from operator import itemgetter
@@ -37,7 +39,15 @@ from facelage.data.images import load_image, save_image
 from facelage.data.manifest import Manifest, format_numbers
 from facelage.data.splits import assign_splits, check_shares
 from facelage.data.stats import describe, plot_ages, text_report
-from facelage.errors import ConfigError, ImageError, ManifestError, MissingDependencyError
+from facelage.errors import (
+    ConfigError,
+    DetectorError,
+    FacelageWarning,
+    ImageError,
+    ManifestError,
+    MissingDependencyError,
+    WorkerError,
+)
 from facelage.files import sha256, write_text
 
 
@@ -189,7 +199,7 @@ def prepare_image(
             name = hashlib.sha256(relative.encode()).hexdigest()[:12]
             record["crop"] = f"crops/{name[:2]}/{Path(relative).stem[:40]}-{name}.png"
             save_image(out / record["crop"], crop)
-    except ImageError as error:
+    except (ImageError, DetectorError) as error:
         status, reason = Status.UNREADABLE, str(error).replace(str(path), relative)
     except cv2.error as error:
         status, reason = Status.UNREADABLE, f"OpenCV: {error.err}"
@@ -228,9 +238,17 @@ def _run(
         initargs=(out, config, detector),
     ) as pool:
         remaining = iter(jobs)
-        # Slices bound what is queued, so an interruption loses little and memory stays flat.
-        while part := list(islice(remaining, 64 * workers)):
-            yield from pool.map(_work, part, chunksize=16)
+        try:
+            # Slices bound what is queued: an interruption loses little, memory stays flat.
+            while part := list(islice(remaining, 64 * workers)):
+                yield from pool.map(_work, part, chunksize=16)
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "a worker process died",
+                got=str(error),
+                expected="enough memory for every worker",
+                fix="run the same again to go on, with fewer workers (--workers 1)",
+            ) from error
 
 
 def _without_results(manifest: Manifest, out: Path) -> Manifest:
@@ -247,13 +265,48 @@ def prepared_crop(path: str | os.PathLike[str]) -> CropSpec | None:
     """The crop that a prepared folder (or a manifest in it) was cut with.
 
     None where ``prepare.json`` is missing, as for crops of another origin.
+
+    Raises
+    ------
+    ConfigError
+        If ``prepare.json`` can't be read.
     """
     path = Path(path)
     settings = (path if path.is_dir() else path.parent) / "prepare.json"
     if not settings.is_file():
         return None
-    crop = json.loads(settings.read_text(encoding="utf-8"))["config"]["crop"]
+    try:
+        crop = json.loads(settings.read_text(encoding="utf-8"))["config"]["crop"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            "the settings of the prepared folder can't be read",
+            got=f"{settings}: {error}",
+            fix="prepare the images again",
+        ) from error
     return CropSpec.from_json(json.dumps(crop))
+
+
+def agreed_crop(folders: Iterable[Path], crop: CropSpec | None = None) -> CropSpec:
+    """The one crop that all prepared `folders` were cut with, which is `crop` if given.
+
+    Folders that do not say agree with any; if none says, it is the default crop.
+
+    Raises
+    ------
+    ConfigError
+        If they differ: a model and its crop can't be separated.
+    """
+    crops = {str(folder): prepared_crop(folder) for folder in folders}
+    known = {folder: found for folder, found in crops.items() if found is not None}
+    wanted = crop or next(iter(known.values()), CropSpec())
+    if any(found.digest() != wanted.digest() for found in known.values()):
+        raise ConfigError(
+            "the faces were prepared with another crop",
+            got=", ".join(f"{name}: {c.size} px, {c.digest()[:8]}" for name, c in known.items()),
+            expected=f"{wanted.size} px, {wanted.digest()[:8]}",
+            fix=f"prepare them with --size {wanted.size} and this version of facelage",
+        )
+    return wanted
 
 
 def _claim(
@@ -263,7 +316,9 @@ def _claim(
     inputs = hashlib.sha256()
     rows = zip(manifest.frame["path"], manifest.ages(), strict=True)
     for path, age in sorted(rows, key=itemgetter(0)):
-        inputs.update(f"{path}\t{age:g}\n".encode())
+        file = manifest.root / path
+        size = file.stat().st_size if file.is_file() else -1  # another photo under its name
+        inputs.update(f"{path}\t{age:g}\t{size}\n".encode())
     settings = {
         "source": str(manifest.root.resolve()),
         "images": len(manifest),
@@ -325,12 +380,23 @@ def _split(joined: Manifest, source: Manifest, config: PrepareConfig) -> Manifes
     if (given == "").all():
         return assign_splits(joined, val=config.val, test=config.test, seed=config.seed)
     frame = joined.frame.assign(split=given.where(joined.frame["status"] == "ok", ""))
+    inside = frame[(frame["group"] != "") & (frame["split"] != "")]
+    crossing = inside.groupby("group")["split"].nunique()
+    if (crossing > 1).any():
+        example = inside[inside["group"] == crossing.idxmax()]["path"]
+        warnings.warn(
+            f"{int((crossing > 1).sum())} groups of near-duplicates or subjects lie in several of "
+            f"the given splits, such as {' and '.join(example.head(2))}: figures on them flatter",
+            FacelageWarning,
+            stacklevel=3,
+        )
     return Manifest(frame, joined.root)
 
 
 def _write_results(manifest: Manifest, out: Path) -> None:
-    manifest.save(out / "manifest.csv")
+    """The manifest comes last: where it is, the run is complete."""
     write_text(out / "report.json", json.dumps(describe(manifest), indent=2) + "\n")
     write_text(out / "report.txt", text_report(manifest))
     with contextlib.suppress(MissingDependencyError):
         plot_ages(manifest.ages(), manifest.usable().ages(), out / "ages.png")
+    manifest.save(out / "manifest.csv")

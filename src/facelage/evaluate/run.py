@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
+from facelage.data.prepare import agreed_crop
 from facelage.errors import ManifestError
 from facelage.evaluate.models import CropModel
 from facelage.files import write_atomically, write_text
@@ -96,6 +97,8 @@ def evaluate(
 
     Raises
     ------
+    ConfigError
+        If the faces were prepared with another crop than the model's.
     ManifestError
         If a group column is missing, or nothing could be predicted.
     """
@@ -113,6 +116,7 @@ def evaluate(
         frame = _predict_images(model, manifest, batch_size, progress)
         name = model.model
     else:
+        agreed_crop([manifest.root], model.crop)
         frame = _predict_crops(model, manifest, batch_size, progress)
         name = model.name
     figures = _figures(frame, groups, rounds) | {"unlabelled": unlabelled}

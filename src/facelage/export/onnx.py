@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from facelage.data.align import CropSpec
 from facelage.errors import MissingDependencyError
 from facelage.files import write_atomically
-from facelage.infer.session import CROP_KEY, NAME_KEY
+from facelage.models.weights import CROP_KEY, NAME_KEY
 
 if TYPE_CHECKING:
     from facelage.models.mobilenet import AgeMobileNetV2

@@ -8,13 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from facelage.data.align import align, fit_crop
 from facelage.data.detect import DetectorLike, FaceDetector, resolve_detector
 from facelage.data.detect.base import Detection
 from facelage.data.images import Color, ImageLike, UInt8Image, load_image
-from facelage.errors import ConfigError, FacelageError, ImageError, WeightsError
+from facelage.errors import ConfigError, DetectorError, FacelageError, ImageError, WeightsError
 from facelage.infer.result import FaceAge, ImageResult
 from facelage.infer.session import AgeSession
 from facelage.models.weights import get_weights
@@ -155,12 +156,7 @@ class AgePredictor:
             )
         if on_error not in ("record", "raise"):
             raise ConfigError("unknown on_error", got=repr(on_error), expected="record or raise")
-        if isinstance(images, (str, os.PathLike, bytes)):
-            raise ConfigError(
-                "predict_batch takes several images",
-                got=type(images).__name__,
-                fix="predict(image) for one, or a list of them",
-            )
+        _check_several(images)
         remaining = iter(images)
         while part := list(islice(remaining, batch_size)):
             yield from self._batch(part, on_error, color)
@@ -171,7 +167,10 @@ class AgePredictor:
         Crops as :func:`facelage.data.align.align` cuts them are used as they
         are; others are scaled to the model's size (see
         :func:`facelage.data.align.fit_crop`) and should be framed like them.
+        The files that ``prepare`` writes carry a margin around the crop: cut
+        their middle out first.
         """
+        _check_several(crops)
         pixels = [load_image(crop, color=color) for crop in crops]
         return self._finish([fit_crop(crop, self.session.crop) for crop in pixels], None)
 
@@ -195,10 +194,10 @@ class AgePredictor:
         for image in images:
             try:
                 cut, faces = self._crops(load_image(image, color=color))
-            except ImageError as error:
+            except (ImageError, DetectorError, cv2.error) as error:
                 if on_error == "raise":
                     raise
-                found.append(error)
+                found.append(_named(error))
                 continue
             crops += cut
             found.append((len(cut), faces))
@@ -231,3 +230,20 @@ class AgePredictor:
             FaceAge(age, face.box, face.landmarks, face.score, name, self.model)
             for age, face in zip(ages, faces, strict=True)
         ]
+
+
+def _check_several(images: object) -> None:
+    """Refuse one image where several are expected: its rows or characters would be the items."""
+    one = (str, os.PathLike, bytes, bytearray, memoryview)
+    if isinstance(images, one) or getattr(images, "ndim", 4) < 4 or hasattr(images, "getexif"):
+        raise ConfigError(
+            "several images are expected",
+            got=f"one {type(images).__name__}",
+            fix="predict(image) for one, or a list of them",
+        )
+
+
+def _named(error: Exception) -> FacelageError:
+    if isinstance(error, FacelageError):
+        return error
+    return DetectorError("OpenCV failed on this image", got=str(error).strip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,7 @@ from numpy.typing import NDArray
 
 from facelage.data.align import CropSpec, normalise
 from facelage.errors import ConfigError, WeightsError
-
-#: Keys of the ONNX file's metadata.
-CROP_KEY = "facelage.crop"
-NAME_KEY = "facelage.name"
+from facelage.models.weights import CROP_KEY, NAME_KEY
 
 
 class AgeSession:
@@ -85,6 +81,15 @@ class AgeSession:
                 got=f"{self.path}: {str(error).splitlines()[0]}",
                 expected="an ONNX file written by `facelage export`",
             ) from error
+        # ONNX Runtime goes on without a provider that fails to start, with a log line at most.
+        lost = [name for name in self.providers if name not in self._session.get_providers()]
+        if lost:
+            raise ConfigError(
+                "an execution provider did not start",
+                got=", ".join(lost),
+                expected=", ".join(self._session.get_providers()),
+                fix="install what the provider needs, or leave it out",
+            )
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         if CROP_KEY not in metadata:
             raise WeightsError(
@@ -110,13 +115,3 @@ class AgeSession:
             return np.empty(0, np.float64)
         (years,) = self._session.run(None, {self._input: normalise(crops, self.crop)})
         return np.maximum(np.asarray(years, np.float64).reshape(-1), 0.0)
-
-    def info(self) -> dict[str, Any]:
-        """The file's metadata as plain data."""
-        plain: dict[str, Any] = {}
-        for key, text in self.metadata.items():
-            try:
-                plain[key] = json.loads(text)
-            except ValueError:
-                plain[key] = text
-        return plain

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from facelage.data.align import CropSpec
 from facelage.errors import ConfigError, WeightsError
 from facelage.files import write_bytes
-from facelage.models.weights import get_weights
+from facelage.models.weights import CROP_KEY, get_weights, list_models
 
 if TYPE_CHECKING:
     from facelage.models.mobilenet import AgeMobileNetV2
 
-CROP_KEY = "facelage.crop"
 ARCHITECTURE_KEY = "facelage.architecture"
 
 
@@ -61,7 +60,10 @@ def create_model(
     """
     if architecture not in _ARCHITECTURES:
         raise ConfigError(
-            "unknown architecture", got=repr(architecture), expected=", ".join(list_architectures())
+            "unknown architecture",
+            got=repr(architecture),
+            expected=", ".join(list_architectures()),
+            fix="load_weights(name) gives a trained model" if architecture in list_models() else "",
         )
     model = _ARCHITECTURES[architecture](**options)
     if backbone is not None:

@@ -18,7 +18,9 @@ from facelage.errors import ChecksumError, WeightsError
 from facelage.files import fetch, sha256, write_text
 
 SHIPPED = Path(__file__).parent.parent / "weights"
-FORMATS = ("onnx", "safetensors")
+#: Keys of a model file's metadata.
+CROP_KEY = "facelage.crop"
+NAME_KEY = "facelage.name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,19 @@ class TrainConfig:
         # JSON has no tuples, and a caller may go on changing a list of theirs.
         object.__setattr__(self, "sizes", tuple(self.sizes))
         object.__setattr__(self, "source_weights", dict(self.source_weights))
+
+    def same_course(self, other: TrainConfig) -> bool:
+        """Whether `other` describes the same run, so that either may go on with it.
+
+        Where the backbone's file lies, threads, memory and logs may differ.
+        """
+        place: dict[str, Any] = {
+            "backbone": None,
+            "threads": 0,
+            "memory_gb": 0.0,
+            "tensorboard": False,
+        }
+        return replace(self, **place) == replace(other, **place)
 
     def to_json(self) -> str:
         """The settings as JSON text."""
