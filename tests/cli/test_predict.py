@@ -26,7 +26,7 @@ def test_json_holds_everything(facelage: Callable, portrait_file: Path) -> None:
     assert item["path"] == portrait_file.as_posix()
     assert item["status"] == "ok"
     [face] = item["faces"]
-    assert 25 <= face["age"] <= 50
+    assert 22 <= face["age"] <= 50
     assert len(face["box"]) == 4
 
 

@@ -123,7 +123,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
                 "face": " ".join(f"{edge:.0f}" for edge in box) if box else "",
                 "score": f"{row['score']:.2f}" if row.get("score") is not None else "",
                 "detector": row.get("detector", ""),
-                "note": row["error"] or ("" if row["status"] == "ok" else row["status"]),
+                # The problem alone; the other formats hold what was got and how to fix it.
+                "note": row["error"].partition("; ")[0]
+                or ("" if row["status"] == "ok" else row["status"]),
             }
         )
     return table(lines)
