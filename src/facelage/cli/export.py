@@ -68,7 +68,7 @@ def command(
     if check is not None:
         from facelage.data.crops import CropStore
         from facelage.data.manifest import Manifest
-        from facelage.data.prepare import agreed_crop
+        from facelage.data.prepared import agreed_crop
 
         agreed_crop([check], crop)
         manifest = Manifest.load(check).usable()

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
-from facelage.data.prepare import agreed_crop
+from facelage.data.prepared import agreed_crop
 from facelage.errors import ManifestError
 from facelage.evaluate.models import CropModel
 from facelage.files import write_atomically, write_text

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest, concat
-from facelage.data.prepare import agreed_crop
+from facelage.data.prepared import agreed_crop
 from facelage.errors import CheckpointError, TrainingDivergedError
 from facelage.files import write_text
 from facelage.metrics import cs, mae
