@@ -298,3 +298,13 @@ def test_yunet_and_real_photos(shared: Path, yunet: Path, tmp_path: Path) -> Non
     assert prepared.ages().tolist() == source.ages().tolist()
     for path in prepared.locate("crop"):
         assert load_image(path).shape == (160, 160, 3)
+
+
+def test_a_finished_run_keeps_corrections_by_hand(tmp_path: Path) -> None:
+    manifest = write_textures(tmp_path / "photos", 30)
+    out = tmp_path / "out"
+    first = quiet(manifest, out)
+    corrected = Manifest(first.frame.assign(age=50.0), out)
+    corrected.save(out / "manifest.csv")
+    assert quiet(manifest, out).frame.equals(Manifest.load(out).frame)
+    assert (Manifest.load(out).ages() == 50.0).all()

@@ -48,8 +48,6 @@ def test_a_relative_path_names_its_folder(monkeypatch: pytest.MonkeyPatch) -> No
 def test_named_weights_run_in_onnx_and_in_torch() -> None:
     from facelage.models import list_models
 
-    if not list_models():
-        pytest.skip("no weights are shipped yet")
     name = list_models()[-1]
     session, checkpoint = open_model(name), TorchModel(name)
     assert isinstance(session, AgeSession)

@@ -45,7 +45,7 @@ def command(
     data: Path,
     split: str,
     images: bool,
-    detector: str,
+    detector: str | None,
     groups: tuple[str, ...],
     name: str,
     rounds: int,
@@ -73,7 +73,7 @@ def command(
 
         predictor = AgePredictor.from_pretrained(
             None if model == "default" else model,
-            detector=None if detector == "none" else detector,
+            detector=detector,
         )
         manifest = read_source(data, **reader)
         given = manifest.frame["split"]

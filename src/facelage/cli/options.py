@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,11 +17,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def detector_option(function: F) -> F:
-    """``--detector``, as facelage.data.detect.resolve_detector takes it; "none" for crops."""
+    """``--detector``, as facelage.data.detect.resolve_detector takes it: None for "none"."""
     return click.option(
         "--detector",
         default="auto",
         show_default=True,
+        callback=lambda _context, _option, name: None if name == "none" else name,
         help="auto, yunet, haar, deepface-BACKEND, or none for images that are face crops.",
     )(function)
 
@@ -108,8 +108,3 @@ def table(rows: list[dict[str, str]]) -> str:
         ).rstrip()
 
     return "\n".join([line({n: n for n in names}), *(line(row) for row in rows)])
-
-
-def is_terminal() -> bool:
-    """Whether a person is likely to read standard output."""
-    return sys.stdout.isatty()

@@ -15,7 +15,6 @@ from facelage.cli.options import (
     detector_option,
     echo_file,
     format_option,
-    is_terminal,
     progress_option,
     table,
 )
@@ -33,7 +32,7 @@ from facelage.cli.options import (
 def command(
     images: tuple[Path, ...],
     model: str | None,
-    detector: str,
+    detector: str | None,
     output: str,
     annotate: Path | None,
     batch_size: int,
@@ -49,9 +48,7 @@ def command(
     from facelage.infer import AgePredictor
 
     files = [file for path in images for file in (list_images(path) if path.is_dir() else [path])]
-    predictor = AgePredictor.from_pretrained(
-        model, detector=None if detector == "none" else detector, threads=threads
-    )
+    predictor = AgePredictor.from_pretrained(model, detector=detector, threads=threads)
     results = predictor.iter_predict(files, batch_size=batch_size)
     if progress and len(files) > 1:
         from tqdm import tqdm
@@ -75,7 +72,7 @@ def command(
         _print_csv(rows)
     else:
         click.echo(_table(rows))
-    if len(files) > 1 or not is_terminal():
+    if len(files) > 1:
         counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         click.echo(f"{len(files)} images: {counts}", err=True)
     if statuses["unreadable"]:

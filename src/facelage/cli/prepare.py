@@ -37,7 +37,7 @@ from facelage.cli.options import (
 def command(
     source: Path,
     out: Path,
-    detector: str,
+    detector: str | None,
     size: int,
     val: float,
     test: float,
@@ -78,7 +78,7 @@ def command(
         manifest,
         out,
         config,
-        detector=None if detector == "none" else detector,
+        detector=detector,
         workers=workers,
         progress=progress,
     )

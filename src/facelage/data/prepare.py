@@ -98,7 +98,8 @@ def prepare(
         split already, the splits stay as they are given. Rows that point to
         what an earlier run wrote into `out` are left out.
     out:
-        Folder to write; a previous, interrupted run in it is continued.
+        Folder to write; an interrupted run in it is continued, and a finished
+        one is left as it is, corrections by hand included.
     detector:
         As for :func:`facelage.data.detect.resolve_detector`; None takes the
         images for crops.
@@ -135,6 +136,10 @@ def prepare(
     for path, relative, age in zip(paths, manifest.frame["path"], manifest.ages(), strict=True):
         if relative not in done:
             jobs.setdefault(relative, (path, relative, float(age)))
+    if not jobs and (out / "manifest.csv").is_file():
+        finished = Manifest.load(out)
+        if (finished.frame["split"] != "").any():
+            return finished  # as it stands: somebody may have corrected it by hand
     with (
         open(out / "progress.jsonl", "a", encoding="utf-8") as log,
         tqdm(

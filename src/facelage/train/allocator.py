@@ -12,9 +12,11 @@ def keep_freed_memory() -> bool:
     """Tell glibc's allocator to reuse large blocks instead of returning them to the system.
 
     Every training step frees and asks again for the same hundreds of
-    megabytes; by default each round maps and clears fresh pages, which costs
-    a third of the step. Returns whether the allocator took the setting (glibc
-    on Linux only; elsewhere nothing happens).
+    megabytes; by default each round maps and clears fresh pages, which took 29
+    to 51 % of a step (MobileNetV2, batches of 64 at 96 and 128 px, two cores).
+
+    Returns whether the allocator took the setting (glibc on Linux only;
+    elsewhere nothing happens).
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -109,7 +109,7 @@ class Trainer:
         -----
         torch's random state and number of threads are as before afterwards. On
         Linux, :func:`facelage.train.allocator.keep_freed_memory` before training
-        saves about a third of the time, as ``facelage train`` does.
+        saves a third of the time or more; ``facelage train`` calls it.
         """
         parts = [manifests] if isinstance(manifests, Manifest) else list(manifests)
         crop = agreed_crop([part.root for part in parts], self.crop)
