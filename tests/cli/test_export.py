@@ -4,9 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import tiny
+from facelage.errors import ConfigError, WeightsError
+from facelage.export import calibration_from_table
+from facelage.infer import AgePredictor
 from facelage.infer.session import AgeSession
 
 
@@ -51,3 +56,51 @@ def test_a_failed_check_leaves_no_file(
     done = facelage("export", tiny.shared_run(), tmp_path / "mine.onnx")
     assert done.code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_calibrated_model_says_how_sure_it_is(facelage: Callable, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    true = rng.uniform(0, 90, 400)
+    table, path = tmp_path / "predictions.csv", tmp_path / "mine.onnx"
+    frame = pd.DataFrame({"age": true, "predicted": true + rng.normal(0, 5, 400)})
+    frame.to_csv(table, index=False)
+    done = facelage("export", tiny.shared_run(), path, "--calibrate", table, "--count", 4)
+    assert done.code == 0, done.err
+    assert "calibrated on 200 faces: 90 % of those called 40 are 3" in done.out
+    predictor = AgePredictor.from_pretrained(path, detector=None)
+    assert predictor.session.calibration == calibration_from_table(table)
+    [face] = predictor.predict(tiny.noise_crops(1)[0], coverage=0.8)
+    assert face.coverage == 0.8
+    assert face.interval is not None
+    low, high = face.interval
+    assert low <= face.age <= high
+    assert 0 < face.probability_at_least(18) < 1
+    assert face.to_dict()["interval"] == [round(low, 2), round(high, 2)]
+    # The same face in a batch and as a crop, and a wider interval for more coverage.
+    [result] = predictor.predict_batch([tiny.noise_crops(1)[0]], coverage=0.8)
+    assert result.faces[0].interval == pytest.approx(face.interval, abs=1e-3)
+    [wide] = predictor.predict_crops(tiny.noise_crops(1), coverage=0.95)
+    assert wide.interval is not None
+    assert wide.interval[1] > high
+    with pytest.raises(ConfigError, match="coverage"):
+        predictor.predict(tiny.noise_crops(1)[0], coverage=90)
+
+
+def test_a_model_without_calibration_does_not_pretend() -> None:
+    predictor = AgePredictor.from_pretrained(tiny.shared_onnx(), detector=None)
+    [face] = predictor.predict(tiny.noise_crops(1)[0])
+    assert face.interval is None
+    assert face.coverage is None
+    with pytest.raises(WeightsError, match=r"how sure it is; got: .* without a calibration"):
+        face.probability_at_least(18)
+
+
+def test_a_table_and_a_folder_do_not_mix(facelage: Callable, tmp_path: Path) -> None:
+    table = tmp_path / "predictions.csv"
+    table.write_text("age,predicted\n")
+    done = facelage(
+        "export", tiny.shared_run(), tmp_path / "a.onnx",
+        "--calibrate", table, "--calibrate", tmp_path,
+    )  # fmt: skip
+    assert done.code == 1
+    assert "calibrates a model by itself" in done.err

@@ -21,6 +21,8 @@ def test_to_dict_is_plain_json() -> None:
     full = dataclasses.replace(FACE, landmarks=points, score=0.98765)
     assert json.loads(json.dumps(full.to_dict())) == {
         "age": 31.25,
+        "interval": None,
+        "coverage": None,
         "box": [1.0, 2.0, 30.0, 40.0],
         "landmarks": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 10.0]],
         "score": 0.9877,

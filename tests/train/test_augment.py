@@ -18,7 +18,7 @@ DAMAGES: dict[str, Damage] = {
     "grey": lambda image, rng: augment.desaturate(image, float(rng.random())),
     "fade": augment.fade,
     "blur": augment.blur,
-    "small": lambda image, rng: augment.shrink_and_enlarge(image, float(rng.uniform(5, 200)), rng),
+    "small": lambda image, rng: augment.shrink_and_enlarge(image, float(rng.uniform(8, 80)), rng),
     "grain": augment.grain,
     "lines": augment.scan_lines,
     "jpeg": lambda image, rng: augment.jpeg(image, int(rng.integers(1, 101))),
@@ -148,6 +148,21 @@ def test_grey_is_grey_and_no_amount_is_no_change() -> None:
     assert np.array_equal(augment.desaturate(image, 0.0), image)
 
 
+def test_jpeg_keeps_colours_in_their_channels() -> None:
+    # At low quality the codec blurs the chroma of red and blue by different
+    # tables only if it is told which is which: a red edge tells the order.
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[..., 0] = 200
+    red, green, blue = augment.jpeg(image, 90).reshape(-1, 3).mean(0)
+    assert abs(red - 200) < 3
+    assert max(green, blue) < 3
+    # Luma is mostly green and hardly blue (ITU-R BT.601), so that coarse steps
+    # in luma leave a larger error in blue than in red.
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    error = np.abs(augment.jpeg(noise, 30).astype(int) - noise).mean((0, 1))
+    assert error[1] < error[0] < error[2]
+
+
 def test_lower_quality_differs_more() -> None:
     image = portrait(128)
     errors = [np.abs(augment.jpeg(image, q).astype(int) - image).mean() for q in (100, 60, 10)]
@@ -158,7 +173,11 @@ def test_lower_quality_differs_more() -> None:
 def test_a_large_face_is_not_shrunk_and_a_small_one_loses_detail() -> None:
     image = portrait(128)
     rng = np.random.default_rng(0)
-    assert np.array_equal(augment.shrink_and_enlarge(image, 200, rng), image)
+    for side in (128, 200):
+        assert np.array_equal(augment.shrink_and_enlarge(image, side, rng), image)
+    # A face of 64 px is as it was where the network sees no more of it.
+    small = portrait(64)
+    assert np.array_equal(augment.shrink_and_enlarge(small, 64, rng), small)
     detail = [
         np.abs(np.diff(augment.shrink_and_enlarge(image, side, rng).astype(int), axis=1)).mean()
         for side in (128, 60, 20)

@@ -24,7 +24,8 @@ def store(faces: Manifest) -> CropStore:
 def batches(store: CropStore, order: np.ndarray, **changes: Any) -> list[Batch]:
     options: dict[str, Any] = {"batch_size": 5, "size": 32, "level": "real", "seed": (1, 2)}
     numbers = np.arange(len(store), dtype=np.float32)
-    return list(epoch_batches(store, order, numbers, numbers / 10, tiny.CROP, **options | changes))
+    targets = np.column_stack([numbers, numbers + 0.5])
+    return list(epoch_batches(store, order, targets, numbers / 10, tiny.CROP, **options | changes))
 
 
 @pytest.mark.parametrize("crop", [tiny.CROP, ODD, CropSpec()])
@@ -42,7 +43,8 @@ def test_every_face_comes_once_in_order(store: CropStore) -> None:
     assert [len(batch.rows) for batch in found] == [5, 5, 5, 5, 4]
     rows = np.concatenate([batch.rows for batch in found])
     assert np.array_equal(rows, order)
-    assert np.array_equal(torch.cat([batch.ages for batch in found]).numpy(), rows)
+    targets = torch.cat([batch.targets for batch in found]).numpy()
+    assert np.array_equal(targets, np.column_stack([rows, rows + 0.5]))
     weights = torch.cat([batch.weights for batch in found]).numpy()
     assert np.array_equal(weights, (rows / 10).astype(np.float32))
     assert {tuple(batch.images.shape[1:]) for batch in found} == {(3, 32, 32)}
@@ -97,7 +99,7 @@ class BrokenStore:
 
 
 def producers() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name == "facelage-batches"]
+    return [t for t in threading.enumerate() if t.name.startswith("facelage-batches")]
 
 
 def test_an_error_while_reading_reaches_the_caller(store: CropStore) -> None:
@@ -109,10 +111,10 @@ def test_an_error_while_reading_reaches_the_caller(store: CropStore) -> None:
 
 def test_a_caller_may_stop_early(store: CropStore) -> None:
     numbers = np.arange(24, dtype=np.float32)
-    iterator = epoch_batches(
+    iterator: Any = epoch_batches(
         store,
         np.arange(24),
-        numbers,
+        numbers[:, None],
         numbers,
         tiny.CROP,
         batch_size=2,
@@ -124,3 +126,15 @@ def test_a_caller_may_stop_early(store: CropStore) -> None:
     assert producers()
     iterator.close()
     assert not producers()
+
+
+def test_mixup_blends_images_and_targets_alike(store: CropStore) -> None:
+    order = np.arange(24)
+    [plain] = batches(store, order, batch_size=24, level="none")
+    [mixed] = batches(store, order, batch_size=24, level="none", mixup=1.0)
+    again = batches(store, order, batch_size=24, level="none", mixup=1.0)[0]
+    assert torch.equal(mixed.images, again.images)
+    assert not torch.equal(mixed.images, plain.images)
+    # The teacher's answer is half a year more in every face, so in every blend.
+    assert torch.allclose(mixed.targets[:, 1] - mixed.targets[:, 0], torch.tensor(0.5))
+    assert torch.equal(mixed.weights, plain.weights)

@@ -23,6 +23,8 @@ configs = st.builds(
     lr=st.floats(1e-6, 1),
     sizes=st.lists(st.integers(32, 512), max_size=3).map(tuple),
     source_weights=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
+    teachers=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
+    mixup=st.floats(0, 1),
     backbone=st.none() | st.text(),
     seed=st.integers(0, 2**63 - 1),
     bfloat16=st.booleans(),
@@ -127,3 +129,13 @@ def test_a_caller_cannot_change_settings_afterwards() -> None:
     assert config.source_weights == {"lfw": 0.5}
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.epochs = 3  # type: ignore[misc]
+
+
+def test_a_blend_needs_its_teachers_and_leaves_something_to_the_label() -> None:
+    assert TrainConfig(teachers={"a": 1.0}, blend={"a": 1.0}).blend == {"a": 1.0}
+    with pytest.raises(ConfigError, match="teachers that are not there; got: b; expected: a"):
+        TrainConfig(teachers={"a": 1.0}, blend={"b": 0.1})
+    with pytest.raises(ConfigError, match="blend is out of range"):
+        TrainConfig(teachers={"a": 1.0, "b": 1.0}, blend={"a": 0.6, "b": 0.6})
+    with pytest.raises(ConfigError, match="teachers are out of range"):
+        TrainConfig(teachers={"a": -1.0})

@@ -9,7 +9,7 @@ import tiny
 from facelage.data.manifest import Manifest
 from facelage.errors import ManifestError
 from facelage.train import TrainConfig
-from facelage.train.inputs import identity, source_weights
+from facelage.train.inputs import identity, source_weights, teacher_targets
 
 
 def test_sources_are_weighed_by_the_folders_name(faces: Manifest) -> None:
@@ -43,5 +43,41 @@ def test_an_unknown_source_is_named(faces: Manifest) -> None:
 def test_the_identity_names_crops_ages_and_splits(faces: Manifest) -> None:
     train, val = faces.usable("train"), faces.usable("val")
     moved = Manifest(train.frame, train.root / "elsewhere")
-    assert identity(train, val, tiny.CROP) == identity(moved, val, tiny.CROP)
-    assert identity(train, val, tiny.CROP) != identity(val, train, tiny.CROP)
+    config = TrainConfig()
+    known = identity(train, val, tiny.CROP, config)
+    assert known == identity(moved, val, tiny.CROP, config)
+    assert known != identity(val, train, tiny.CROP, config)
+
+
+def test_the_identity_names_the_teachers_answers(faces: Manifest) -> None:
+    train, val = faces.usable("train"), faces.usable("val")
+    config = TrainConfig(teachers={"elder": 1.0})
+    answers = [
+        identity(Manifest(train.frame.assign(elder=n), train.root), val, tiny.CROP, config)
+        for n in (30.0, 30.0, 31.0)
+    ]
+    assert answers[0] == answers[1] != answers[2]
+
+
+def test_targets_are_the_label_and_then_the_teachers(faces: Manifest) -> None:
+    train = faces.usable("train")
+    texts = ["", "nan", *(str(n / 2) for n in range(len(train) - 2))]
+    part = Manifest(train.frame.assign(elder=texts, other=7), train.root)
+    targets = teacher_targets(part, TrainConfig(teachers={"other": 1.0, "elder": 0.5}))
+    assert targets.dtype == np.float32
+    assert np.array_equal(targets[:, 0], train.ages().astype(np.float32))
+    assert (targets[:, 1] == 7).all()
+    assert np.isnan(targets[:2, 2]).all()
+    assert np.array_equal(targets[2:, 2], np.arange(len(train) - 2) / 2)
+
+
+def test_a_teacher_without_a_column_is_named(faces: Manifest) -> None:
+    with pytest.raises(ManifestError, match="got: no column elder"):
+        teacher_targets(faces.usable("train"), TrainConfig(teachers={"elder": 1.0}))
+
+
+def test_answers_that_are_no_ages_are_refused(faces: Manifest) -> None:
+    train = faces.usable("train")
+    part = Manifest(train.frame.assign(elder="old"), train.root)
+    with pytest.raises(ManifestError, match=r"the column elder does not hold ages; got: .*'old'"):
+        teacher_targets(part, TrainConfig(teachers={"elder": 1.0}))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from facelage.errors import ConfigError
 from facelage.train.config import LOSSES
-from facelage.train.losses import get_loss, weighted_mean
+from facelage.train.losses import get_loss, taught_losses, weighted_mean
 
 years = st.floats(0, 120, width=32)
 
@@ -48,3 +48,13 @@ def test_the_weighted_mean_is_numpys(pairs: list[tuple[float, float]]) -> None:
 
 def test_a_batch_without_weight_costs_nothing() -> None:
     assert float(weighted_mean(torch.ones(3), torch.zeros(3))) == 0
+
+
+def test_teachers_count_by_their_weight_and_not_where_they_are_silent() -> None:
+    predicted = torch.tensor([[20.0, 22.0], [30.0, 30.0]], requires_grad=True)
+    targets = torch.tensor([[21.0, 25.0], [32.0, torch.nan]])
+    losses = taught_losses(predicted, targets, torch.tensor([1.0, 0.5]), get_loss("l1"))
+    assert losses.tolist() == [1 + 0.5 * 3, 2]
+    losses.sum().backward()
+    assert predicted.grad is not None
+    assert predicted.grad.tolist() == [[-1.0, -0.5], [-1.0, 0.0]]

@@ -15,9 +15,11 @@ from safetensors import safe_open
 
 import tiny
 from facelage.data.align import CropSpec
+from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.errors import CheckpointError, ImageError, ManifestError, TrainingDivergedError
 from facelage.evaluate import TorchModel, evaluate
+from facelage.export.parity import torch_ages
 from facelage.models import load_weights
 from facelage.train import TrainConfig, trainer
 from facelage.train.batches import Batch
@@ -324,3 +326,22 @@ def test_progress_tells_an_epoch_a_line(
     assert "epoch 1: train loss" in printed.err
     assert "*best" in printed.err
     assert printed.out == ""
+
+
+def test_a_teacher_changes_the_kept_neuron_as_far_as_it_is_blended_in(
+    faces: Manifest, tmp_path: Path
+) -> None:
+    # The teacher calls everybody 100: a share of it lifts every age.
+    frame = faces.frame.assign(elder="100")
+    taught = Manifest(frame, faces.root)
+    means = []
+    for share in (0.0, 0.5):
+        folder = tmp_path / str(share)
+        tiny.trainer(
+            epochs=3, lr=3e-3, teachers={"elder": 1.0}, blend={"elder": share}, ema_decay=0.0
+        ).fit(taught, folder)
+        model, crop = load_weights(folder / "last.safetensors")
+        store = CropStore(faces.usable("val"))
+        rows = np.arange(len(store))
+        means.append(float(torch_ages(model, store.canonical(rows, crop), crop).mean()))
+    assert means[1] > means[0] + 5

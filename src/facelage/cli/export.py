@@ -20,6 +20,14 @@ from facelage.cli.options import echo_file
     type=click.Path(path_type=Path, exists=True),
     help="Prepared folder whose faces the exported model is checked on.",
 )
+@click.option(
+    "--calibrate",
+    "calibrate_on",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Prepared folder, whose validation split the model's intervals come from, or a table "
+    "of predictions (age, predicted) on faces that it was not trained on.",
+)
 @click.option("--count", default=1000, show_default=True, help="Faces to check on.")
 @click.option("--licence", default="", help="Terms of use, kept in the file.")
 @click.option(
@@ -32,6 +40,7 @@ def command(
     path: Path,
     name: str,
     check: Path | None,
+    calibrate_on: tuple[Path, ...],
     count: int,
     licence: str,
     metrics: Path | None,
@@ -50,6 +59,7 @@ def command(
     from facelage.errors import ConfigError
     from facelage.export import check_parity, export_onnx
     from facelage.files import write_atomically
+    from facelage.infer.intervals import CALIBRATION_KEY
     from facelage.models import load_weights
 
     if path.suffix != ".onnx":
@@ -65,6 +75,8 @@ def command(
                 got=f"{metrics}: {error}",
                 expected="metrics.json of `facelage evaluate --out`",
             ) from error
+    if calibrate_on:
+        metadata[CALIBRATION_KEY] = _calibration(trained, crop, calibrate_on)
     if check is not None:
         from facelage.data.crops import CropStore
         from facelage.data.manifest import Manifest
@@ -90,3 +102,25 @@ def command(
     # A file that fails the check never gets its name.
     write_atomically(path, write)
     echo_file(path)
+
+
+def _calibration(model: Any, crop: Any, sources: tuple[Path, ...]) -> dict[str, Any]:
+    """The calibration from prepared folders, or from one table, as plain data."""
+    from facelage.errors import ConfigError
+    from facelage.export import calibrate, calibration_from_table
+
+    tables = [path for path in sources if path.is_file() and path.name != "manifest.csv"]
+    if tables and len(sources) > 1:
+        raise ConfigError(
+            "a table of predictions calibrates a model by itself",
+            got=", ".join(map(str, sources)),
+            expected="one table, or prepared folders",
+        )
+    found = calibration_from_table(tables[0]) if tables else calibrate(model, crop, sources)
+    low, high = found.interval(40.0, 0.9)
+    click.echo(
+        f"calibrated on {len(found.residuals)} faces: 90 % of those called 40 "
+        f"are {low:.0f} to {high:.0f}"
+    )
+    plain: dict[str, Any] = json.loads(found.to_json())
+    return plain

@@ -67,6 +67,20 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[F], F]:
     callback=_pairs,
     help="NAME=WEIGHT: loss weight of a data set, by its folder (from where the paths part).",
 )
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    callback=_pairs,
+    help="COLUMN=WEIGHT: loss weight of a teacher's answers, by the manifests' column.",
+)
+@click.option(
+    "--blend",
+    multiple=True,
+    callback=_pairs,
+    help="COLUMN=SHARE: share of a teacher's neuron in the model that is kept.",
+)
+@_setting("mixup", float, "Share of the faces blended with one of about their age.")
 @_setting("patience", int, "Stop after so many epochs without gain; 0 never.")
 @_setting("seed", int, "Seed of all random numbers.")
 @_setting("threads", int, "CPU threads; 0 is torch's choice.")
@@ -96,8 +110,9 @@ def command(
             given["sizes"] = tuple(int(size) for size in sizes.split(","))
         except ValueError as error:
             raise ConfigError("sizes can't be read", got=sizes, expected="like 96,128") from error
-    if not given["source_weights"]:
-        del given["source_weights"]
+    for name in ("source_weights", "teachers", "blend"):
+        if not given[name]:
+            del given[name]
     changes = {name: value for name, value in given.items() if value is not None}
     settings = dataclasses.replace(settings, **changes)
     keep_freed_memory()

@@ -91,7 +91,9 @@ class AgePredictor:
         """Name and version of the weights."""
         return self.session.name
 
-    def predict(self, image: ImageLike, *, color: Color = "rgb") -> list[FaceAge]:
+    def predict(
+        self, image: ImageLike, *, color: Color = "rgb", coverage: float = 0.9
+    ) -> list[FaceAge]:
         """The ages of the faces in one image, largest face first.
 
         Parameters
@@ -100,6 +102,8 @@ class AgePredictor:
             Anything that :func:`facelage.data.images.load_image` takes.
         color:
             Channel order of an array: ``"rgb"``, or ``"bgr"`` from OpenCV.
+        coverage:
+            Share of true ages that the faces' intervals are to hold, in 0..1.
 
         Returns
         -------
@@ -110,10 +114,12 @@ class AgePredictor:
         ------
         ImageError
             If the image can't be read.
+        ConfigError
+            If the coverage is out of range.
         """
         pixels = load_image(image, color=color)
         crops, faces = self._crops(pixels)
-        return self._finish(crops, faces)
+        return self._face_ages(self._finish_ages(crops), faces, coverage)
 
     def predict_batch(
         self,
@@ -122,6 +128,7 @@ class AgePredictor:
         batch_size: int = 32,
         on_error: Literal["record", "raise"] = "record",
         color: Color = "rgb",
+        coverage: float = 0.9,
     ) -> list[ImageResult]:
         """The faces of several images, in their order, one result an image.
 
@@ -136,10 +143,13 @@ class AgePredictor:
             ``"raise"`` raises it.
         color:
             Channel order of arrays.
+        coverage:
+            As for :meth:`predict`.
         """
-        return list(
-            self.iter_predict(images, batch_size=batch_size, on_error=on_error, color=color)
+        results = self.iter_predict(
+            images, batch_size=batch_size, on_error=on_error, color=color, coverage=coverage
         )
+        return list(results)
 
     def iter_predict(
         self,
@@ -148,6 +158,7 @@ class AgePredictor:
         batch_size: int = 32,
         on_error: Literal["record", "raise"] = "record",
         color: Color = "rgb",
+        coverage: float = 0.9,
     ) -> Iterator[ImageResult]:
         """As :meth:`predict_batch`, one result at a time, in flat memory."""
         if batch_size < 1:
@@ -159,9 +170,11 @@ class AgePredictor:
         _check_several(images)
         remaining = iter(images)
         while part := list(islice(remaining, batch_size)):
-            yield from self._batch(part, on_error, color)
+            yield from self._batch(part, on_error, color, coverage)
 
-    def predict_crops(self, crops: Iterable[ImageLike], *, color: Color = "rgb") -> list[FaceAge]:
+    def predict_crops(
+        self, crops: Iterable[ImageLike], *, color: Color = "rgb", coverage: float = 0.9
+    ) -> list[FaceAge]:
         """The ages of images that are face crops already, one face an image.
 
         Crops as :func:`facelage.data.align.align` cuts them are used as they
@@ -172,7 +185,8 @@ class AgePredictor:
         """
         _check_several(crops)
         pixels = [load_image(crop, color=color) for crop in crops]
-        return self._finish([fit_crop(crop, self.session.crop) for crop in pixels], None)
+        ages = self._finish_ages([fit_crop(crop, self.session.crop) for crop in pixels])
+        return self._face_ages(ages, None, coverage)
 
     def annotate(
         self, image: ImageLike, faces: Sequence[FaceAge], *, color: Color = "rgb"
@@ -188,7 +202,9 @@ class AgePredictor:
         found = sorted(self.detector.detect(pixels), key=lambda face: -face.size)
         return [align(pixels, face, self.session.crop) for face in found], found
 
-    def _batch(self, images: list[ImageLike], on_error: str, color: Color) -> Iterator[ImageResult]:
+    def _batch(
+        self, images: list[ImageLike], on_error: str, color: Color, coverage: float
+    ) -> Iterator[ImageResult]:
         crops: list[UInt8Image] = []
         found: list[tuple[int, list[Detection] | None] | FacelageError] = []
         for image in images:
@@ -208,7 +224,7 @@ class AgePredictor:
                 yield ImageResult("unreadable", error=item)
                 continue
             count, faces = item
-            people = tuple(self._face_ages(ages[start : start + count], faces))
+            people = tuple(self._face_ages(ages[start : start + count], faces, coverage))
             start += count
             yield ImageResult("ok" if people else "no_face", people)
 
@@ -219,16 +235,28 @@ class AgePredictor:
         parts = [np.stack(crops[start : start + 64]) for start in range(0, len(crops), 64)]
         return [float(age) for part in parts for age in self.session.ages(part)]
 
-    def _finish(self, crops: list[UInt8Image], faces: list[Detection] | None) -> list[FaceAge]:
-        return self._face_ages(self._finish_ages(crops), faces)
-
-    def _face_ages(self, ages: list[float], faces: list[Detection] | None) -> list[FaceAge]:
-        if faces is None:
-            return [FaceAge(age, None, None, None, "none", self.model) for age in ages]
-        name = self.detector.name if self.detector else "none"
+    def _face_ages(
+        self, ages: list[float], faces: list[Detection] | None, coverage: float
+    ) -> list[FaceAge]:
+        name = self.detector.name if self.detector and faces is not None else "none"
+        calibration = self.session.calibration
+        intervals: list[tuple[float, float] | None] = [None] * len(ages)
+        if calibration is not None:
+            intervals = [(float(a), float(b)) for a, b in calibration.interval(ages, coverage)]
+        found = faces if faces is not None else [None] * len(ages)
         return [
-            FaceAge(age, face.box, face.landmarks, face.score, name, self.model)
-            for age, face in zip(ages, faces, strict=True)
+            FaceAge(
+                age,
+                face.box if face else None,
+                face.landmarks if face else None,
+                face.score if face else None,
+                name,
+                self.model,
+                interval,
+                coverage if interval else None,
+                calibration,
+            )
+            for age, face, interval in zip(ages, found, intervals, strict=True)
         ]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from facelage.data.detect.base import Box, Landmarks
-from facelage.errors import FacelageError
+from facelage.errors import FacelageError, WeightsError
+from facelage.infer.intervals import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class FaceAge:
         Name of the detector that found the face; ``"none"`` for crops.
     model:
         Name and version of the weights.
+    interval:
+        (low, high) in years, which holds the true age of `coverage` of the
+        faces of the kind that the model was calibrated on; None for a model
+        without a calibration.
+    coverage:
+        The share that `interval` was asked for, in 0..1; None without one.
+    calibration:
+        What the interval comes from.
     """
 
     age: float
@@ -37,11 +46,35 @@ class FaceAge:
     score: float | None
     detector: str
     model: str
+    interval: tuple[float, float] | None = None
+    coverage: float | None = None
+    calibration: Calibration | None = field(default=None, repr=False, compare=False)
+
+    def probability_at_least(self, threshold: float) -> float:
+        """The probability that the person is `threshold` years or older, in 0..1.
+
+        Like the interval, it holds for faces of the kind that the model was
+        calibrated on, and is no ground for a decision about a person by itself.
+
+        Raises
+        ------
+        WeightsError
+            If the model has no calibration.
+        """
+        if self.calibration is None:
+            raise WeightsError(
+                "the model can't say how sure it is",
+                got=f"{self.model} without a calibration",
+                fix="facelage export --calibrate, with faces that it was not trained on",
+            )
+        return float(self.calibration.probability_at_least(self.age, threshold))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: lists for tuples, numbers rounded."""
         return {
             "age": round(self.age, 2),
+            "interval": [round(end, 2) for end in self.interval] if self.interval else None,
+            "coverage": self.coverage,
             "box": [round(value, 1) for value in self.box] if self.box else None,
             "landmarks": [[round(x, 1), round(y, 1)] for x, y in self.landmarks]
             if self.landmarks

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facelage.data.align import CropSpec, normalise
 from facelage.errors import ConfigError, WeightsError
+from facelage.infer.intervals import CALIBRATION_KEY, Calibration
 from facelage.models.weights import CROP_KEY, NAME_KEY
 
 
@@ -100,6 +101,9 @@ class AgeSession:
         self.crop = CropSpec.from_json(metadata[CROP_KEY])
         self.name = metadata.get(NAME_KEY) or self.path.stem
         self.metadata: dict[str, str] = metadata
+        text = metadata.get(CALIBRATION_KEY)
+        #: How far its ages are off on unseen faces; None for a model without one.
+        self.calibration = Calibration.from_json(text) if text else None
         self._input = self._session.get_inputs()[0].name
 
     def __getstate__(self) -> dict[str, Any]:

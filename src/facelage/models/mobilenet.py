@@ -50,9 +50,12 @@ class AgeMobileNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Ages in years, shape (N,)."""
-        pooled = self.features(images).mean(dim=(2, 3))
-        scaled = self.head(self.dropout(pooled)).squeeze(1)
+        scaled = self.head(self.pooled(images)).squeeze(1)
         return cast(Tensor, scaled.float() * self.age_std + self.age_mean)
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """What the neuron sees: N x 1280, the features' means, with dropout in training."""
+        return cast(Tensor, self.dropout(self.features(images).mean(dim=(2, 3))))
 
     def fold_scaling(self) -> AgeMobileNetV2:
         """A copy in evaluation mode whose neuron gives years by itself (mean 0, std 1)."""

@@ -173,9 +173,11 @@ def blur(image: UInt8Image, rng: Generator) -> UInt8Image:
 
 
 def shrink_and_enlarge(image: UInt8Image, side: float, rng: Generator) -> UInt8Image:
-    """A face that was `side` pixels large, for an image of 128; other sizes in proportion."""
+    """A face whose crop was `side` pixels large in the photo."""
     full = image.shape[0]
-    small = max(8, min(full, round(side * full / 128)))
+    small = max(8, round(side))
+    if small >= full:
+        return image
     down = cv2.INTER_AREA if rng.random() < 0.8 else cv2.INTER_LINEAR
     up = _INTERPOLATIONS[int(rng.integers(len(_INTERPOLATIONS)))]
     reduced = cv2.resize(image, (small, small), interpolation=down)
@@ -204,8 +206,10 @@ def scan_lines(image: UInt8Image, rng: Generator) -> UInt8Image:
 
 def jpeg(image: UInt8Image, quality: int) -> UInt8Image:
     """Through a JPEG file of the given quality (1..100)."""
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def occlude(image: UInt8Image, rng: Generator) -> UInt8Image:

@@ -1,10 +1,14 @@
-"""The batches of one epoch, made ahead of time on a thread."""
+"""The batches of one epoch, each made by all cores just before it is needed.
+
+Making them ahead of time beside the network's own threads is slower on a few
+cores: the two then wait for each other (benchmarks/speed/training_step.py).
+"""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Generator
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +19,28 @@ from torch import Tensor
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
 from facelage.train.augment import augment_batch
+from facelage.train.mixing import mix_similar
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images (N x 3 x S x S, float32, normalised), ages (N, years), weights (N), rows (N)."""
+    """What a training step sees.
+
+    Attributes
+    ----------
+    images:
+        N x 3 x S x S, float32, normalised.
+    targets:
+        N x (1 + teachers), float32, years: the label, then each teacher's
+        answer, NaN where there is none.
+    weights:
+        N, float32: loss weights.
+    rows:
+        N, int64: the faces' places in the training split.
+    """
 
     images: Tensor
-    ages: Tensor
+    targets: Tensor
     weights: Tensor
     rows: NDArray[np.int64]
 
@@ -40,7 +58,7 @@ def to_input(crops: NDArray[np.uint8], crop: CropSpec) -> Tensor:
 def epoch_batches(
     store: CropStore,
     order: NDArray[np.int64],
-    ages: NDArray[np.float32],
+    targets: NDArray[np.float32],
     weights: NDArray[np.float32],
     crop: CropSpec,
     *,
@@ -48,55 +66,33 @@ def epoch_batches(
     size: int,
     level: str,
     seed: tuple[int, int],
-    ahead: int = 3,
-) -> Generator[Batch]:
+    mixup: float = 0.0,
+) -> Iterator[Batch]:
     """Augmented batches in `order`, a last batch of one face left out.
 
-    What happens to a face depends on `seed` and its place in the epoch only.
+    What happens to a face depends on `seed` and its place in the epoch only
+    (and, with `mixup`, on the other faces of its batch).
     """
     scale = size / crop.size
+    workers = os.cpu_count() or 1
 
-    def make(start: int) -> Batch:
-        rows = order[start : start + batch_size]
+    def augmented(rows: NDArray[np.int64], start: int) -> NDArray[np.uint8]:
         seeds = [(*seed, start + offset) for offset in range(len(rows))]
-        images = augment_batch(store.batch(rows), size, level, seeds, scale)
-        return Batch(
-            to_input(images, crop),
-            torch.from_numpy(ages[rows]),
-            torch.from_numpy(weights[rows]),
-            rows,
-        )
+        return augment_batch(store.batch(rows), size, level, seeds, scale)
 
-    # BatchNorm has no variance over a single face.
-    starts = [start for start in range(0, len(order), batch_size) if len(order) - start > 1]
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=ahead)
-    stop = threading.Event()
-
-    def put(item: Batch | BaseException | None) -> None:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return
-
-    def produce() -> None:
-        try:
-            for start in starts:
-                if stop.is_set():
-                    return
-                put(make(start))
-            put(None)
-        except BaseException as error:  # handed to the consumer, which raises it
-            put(error)
-
-    thread = threading.Thread(target=produce, name="facelage-batches", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(workers, thread_name_prefix="facelage-batches") as pool:
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            if len(rows) < 2:  # BatchNorm has no variance over a single face
+                return
+            step = -(-len(rows) // workers)
+            parts = range(0, len(rows), step)
+            crops = pool.map(
+                augmented, [rows[at : at + step] for at in parts], [start + at for at in parts]
+            )
+            images = to_input(np.concatenate(list(crops)), crop)
+            wanted = torch.from_numpy(targets[rows])
+            if mixup:
+                rng = np.random.default_rng((*seed, start, 1))
+                images, wanted = mix_similar(images, wanted, mixup, rng)
+            yield Batch(images, wanted, torch.from_numpy(weights[rows]), rows)

@@ -79,6 +79,13 @@ class TrainConfig:
         until the run reaches that size: end with it, and leave `patience` 0.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
+    teachers:
+        Loss weight of what a teacher says of the training faces, by the
+        manifests' column of its answers (years); each gets a neuron of its own.
+    blend:
+        Share of a teacher's neuron in the neuron that is validated and kept.
+    mixup:
+        Share of the faces blended with one of about their age.
     patience:
         Stop after this many epochs without a lower validation loss; 0 never.
     seed, threads, bfloat16:
@@ -107,6 +114,9 @@ class TrainConfig:
     augmentation: str = "real"
     sizes: tuple[int, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
+    teachers: dict[str, float] = field(default_factory=dict)
+    blend: dict[str, float] = field(default_factory=dict)
+    mixup: float = 0.0
     patience: int = 0
     seed: int = 0
     threads: int = 0
@@ -126,6 +136,7 @@ class TrainConfig:
             ("ema_decay", 0.0, 0.999999),
             ("dropout", 0.0, 0.95),
             ("balance", 0.0, 1.0),
+            ("mixup", 0.0, 1.0),
             ("patience", 0, 10_000),
             ("seed", 0, 2**63 - 1),
             ("threads", 0, 1024),
@@ -148,12 +159,20 @@ class TrainConfig:
                 )
         if any(not 32 <= size <= 512 for size in self.sizes):
             raise ConfigError("sizes are out of range", got=str(self.sizes), expected="32 to 512")
-        if any(not 0 <= weight < math.inf for weight in self.source_weights.values()):
+        for name in ("source_weights", "teachers", "blend"):
+            values: dict[str, float] = getattr(self, name)
+            if any(not 0 <= weight < math.inf for weight in values.values()):
+                raise ConfigError(
+                    f"{name} are out of range", got=str(values), expected="numbers of 0 or more"
+                )
+        if unknown := sorted(set(self.blend) - set(self.teachers)):
             raise ConfigError(
-                "source_weights are out of range",
-                got=str(self.source_weights),
-                expected="numbers of 0 or more",
+                "blend names teachers that are not there",
+                got=", ".join(unknown),
+                expected=", ".join(self.teachers) or "none without `teachers`",
             )
+        if sum(self.blend.values()) > 1:
+            raise ConfigError("blend is out of range", got=str(self.blend), expected="a sum to 1")
 
     def _check_types(self) -> None:
         for entry in fields(self):
@@ -164,7 +183,8 @@ class TrainConfig:
                 )
         # JSON has no tuples, and a caller may go on changing a list of theirs.
         object.__setattr__(self, "sizes", tuple(self.sizes))
-        object.__setattr__(self, "source_weights", dict(self.source_weights))
+        for name in ("source_weights", "teachers", "blend"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
 
     def same_course(self, other: TrainConfig) -> bool:
         """Whether `other` describes the same run, so that either may go on with it.

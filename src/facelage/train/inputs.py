@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +55,40 @@ def source_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
     return weights
 
 
-def identity(train: Manifest, val: Manifest, crop: CropSpec) -> str:
-    """A digest of the crops' names, their ages and the crop's numbers."""
+def teacher_targets(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
+    """The label of each row and its teachers' answers: N x (1 + teachers), NaN where there is none.
+
+    Raises
+    ------
+    ManifestError
+        If a teacher has no column, or it holds something else than ages.
+    """
+    columns = [train.ages()]
+    for name in config.teachers:
+        if name not in train.frame:
+            raise ManifestError(
+                "a teacher's answers are not in the manifests",
+                got=f"no column {name}",
+                expected=f"a column of ages in years; there are {', '.join(map(str, train.frame))}",
+                fix="write its answers into every manifest, or leave it out of `teachers`",
+            )
+        try:
+            answers = train.frame[name].replace("", math.nan).astype(np.float64).to_numpy()
+        except ValueError as error:
+            raise ManifestError(
+                f"the column {name} does not hold ages", got=str(error), expected="years"
+            ) from error
+        columns.append(np.where(np.isfinite(answers), answers, math.nan))
+    return np.stack(columns, 1).astype(np.float32)
+
+
+def identity(train: Manifest, val: Manifest, crop: CropSpec, config: TrainConfig) -> str:
+    """A digest of the crops' names, their ages, the teachers' answers and the crop's numbers."""
     digest = hashlib.sha256(crop.digest().encode())
     for part in (train, val):
         for name, age in zip(part.frame["crop"], part.ages(), strict=True):
             digest.update(f"{name}\t{age:g}\n".encode())
         digest.update(b"\n")
+    if config.teachers:
+        digest.update(teacher_targets(train, config).tobytes())
     return digest.hexdigest()

@@ -36,6 +36,16 @@ def get_loss(name: str, huber_delta: float = 5.0) -> Loss:
     raise ConfigError("unknown loss", got=repr(name), expected="mse, l1, huber")
 
 
+def taught_losses(predicted: Tensor, targets: Tensor, shares: Tensor, loss: Loss) -> Tensor:
+    """The loss of each face over its label and its teachers' answers.
+
+    `predicted` and `targets` are N x K years, `shares` the K weights of their
+    losses; a target that is not a number counts nothing.
+    """
+    known = torch.where(targets.isnan(), predicted.detach(), targets)
+    return loss(predicted, known) @ shares
+
+
 def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     """The mean of N losses under N weights."""
     return (losses * weights).sum() / torch.clamp(weights.sum(), min=1e-12)

@@ -20,7 +20,7 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> Optimizer:
         {"params": others, "weight_decay": 0.0},
     ]
     kind = AdamW if config.optimiser == "adamw" else Adam
-    return kind(groups, lr=config.lr)
+    return kind(groups, lr=config.lr, fused=True)
 
 
 def make_schedule(optimiser: Optimizer, config: TrainConfig, steps_per_epoch: int) -> LambdaLR:

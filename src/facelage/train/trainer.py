@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
@@ -28,14 +28,16 @@ from facelage.data.prepared import agreed_crop
 from facelage.errors import CheckpointError, TrainingDivergedError
 from facelage.files import write_text
 from facelage.metrics import cs, mae
+from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.models.registry import create_model, save_weights
 from facelage.train.averaging import averaged
 from facelage.train.batches import Batch, epoch_batches, to_input
 from facelage.train.checkpoint import load_checkpoint, save_checkpoint
 from facelage.train.config import TrainConfig
-from facelage.train.inputs import check_rows, identity, source_weights
+from facelage.train.heads import TaughtModel
+from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
 from facelage.train.logs import EpochLog, RunLog
-from facelage.train.losses import get_loss, weighted_mean
+from facelage.train.losses import get_loss, taught_losses, weighted_mean
 from facelage.train.optim import make_optimiser, make_schedule
 from facelage.train.sampling import sampling_weights
 
@@ -143,16 +145,20 @@ class _Run:
     ) -> None:
         self.config, self.crop, self.folder, self.progress = config, crop, folder, progress
         self.train_ages, self.val_ages = train.ages(), val.ages()
-        self.identity = identity(train, val, crop)
+        self.identity = identity(train, val, crop, config)
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
-        self.model = create_model(
+        model = create_model(
             config.architecture,
             backbone=None if self._state_file.is_file() else config.backbone,
             age_mean=float(self.train_ages.mean()),
             age_std=float(max(1.0, self.train_ages.std())),
             dropout=config.dropout,
-        ).to(memory_format=torch.channels_last)
+        )
+        self.model = TaughtModel(model, tuple(config.teachers)).to(
+            memory_format=torch.channels_last
+        )
+        self.shares = torch.tensor([1.0, *config.teachers.values()])
         self.average = averaged(self.model, config.ema_decay) if config.ema_decay else None
         self.optimiser = make_optimiser(self.model, config)
         # As epoch_batches, which leaves out a last batch of one face.
@@ -168,6 +174,7 @@ class _Run:
             # The sampler balances ages; the loss weighs sources.
             self.sampling = torch.from_numpy(sampling_weights(self.train_ages, config.balance))
             self.weights = source_weights(train, config)
+            self.targets = teacher_targets(train, config)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)
             self.val_store = CropStore(val, memory_gb=memory, progress=progress)
             self.train_store.check(crop)
@@ -204,13 +211,12 @@ class _Run:
         total, seen = 0.0, 0
         with (
             self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
-            closing(self._batches(epoch)) as batches,
         ):
-            for step, batch in enumerate(batches, start=1):
+            for step, batch in enumerate(self._batches(epoch), start=1):
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
                     ages = self.model(batch.images)
-                losses = self.loss(ages.float(), batch.ages)
+                losses = taught_losses(ages.float(), batch.targets, self.shares, self.loss)
                 loss = weighted_mean(losses, batch.weights)
                 value = loss.item()
                 if not math.isfinite(value):
@@ -225,7 +231,7 @@ class _Run:
                 bar.update()
         return total / seen
 
-    def _batches(self, epoch: int) -> Generator[Batch]:
+    def _batches(self, epoch: int) -> Iterator[Batch]:
         from torch.utils.data import WeightedRandomSampler
 
         config = self.config
@@ -240,25 +246,28 @@ class _Run:
         return epoch_batches(
             self.train_store,
             order,
-            self.train_ages.astype(np.float32),
+            self.targets,
             self.weights,
             self.crop,
             batch_size=config.batch_size,
             size=_size_at(config, self.crop, epoch),
             level=config.augmentation,
             seed=(config.seed, epoch),
+            mixup=config.mixup,
         )
 
     @property
     def _state_file(self) -> Path:
         return self.folder / "last.pt"
 
-    def _averaged_model(self) -> nn.Module:
-        return self.average.module if self.average is not None else self.model
+    def _kept_model(self) -> AgeMobileNetV2:
+        """What is validated and written: averaged, with one neuron."""
+        model = self.average.module if self.average is not None else self.model
+        return cast(TaughtModel, model).folded(self.config.blend)
 
     @torch.no_grad()
     def _validate(self, epoch: int) -> tuple[float, float, float]:
-        model = self._averaged_model().eval()
+        model = self._kept_model().eval()
         predicted = []
         for start in range(0, len(self.val_store), 256):
             rows = np.arange(start, min(start + 256, len(self.val_store)))
@@ -288,7 +297,7 @@ class _Run:
 
     def _save_weights(self, name: str, entry: EpochLog) -> None:
         save_weights(
-            cast(Any, self._averaged_model()),
+            self._kept_model(),
             self.folder / name,
             self.crop,
             architecture=self.config.architecture,

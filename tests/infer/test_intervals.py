@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facelage.errors import ConfigError, InvalidArrayError, WeightsError
+from facelage.infer.intervals import FEWEST, Calibration
+
+
+def people(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted ages whose errors grow with the predicted age, skewed and biased."""
+    rng = np.random.default_rng(seed)
+    predicted = rng.gamma(4, 9, n)
+    error = (rng.gamma(2, 1, n) - 1.5) * (1 + predicted / 15)
+    return np.maximum(predicted + error, 0), predicted
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    return Calibration.fit(*people(4000, 0))
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
+def test_new_faces_are_covered_as_promised(coverage: float, calibration: Calibration) -> None:
+    true, predicted = people(20_000, 1)
+    low, high = calibration.interval(predicted, coverage).T
+    inside = (low <= true) & (true <= high)
+    assert inside.mean() == pytest.approx(coverage, abs=0.015)
+    # The errors of the old are five times those of the young, and so is the width.
+    for start in (0, 20, 40, 60):
+        band = (predicted >= start) & (predicted < start + 20)
+        assert inside[band].mean() == pytest.approx(coverage, abs=0.05)
+    assert (true < low).mean() == pytest.approx((1 - coverage) / 2, abs=0.015)
+
+
+@given(
+    age=st.floats(0, 110),
+    coverages=st.tuples(st.floats(0.02, 0.99), st.floats(0.02, 0.99)),
+    seed=st.integers(0, 20),
+)
+@settings(max_examples=50)
+def test_more_coverage_is_never_narrower(
+    age: float, coverages: tuple[float, float], seed: int
+) -> None:
+    calibration = Calibration.fit(*people(500, seed))
+    (a, b), (c, d) = (calibration.interval(age, share) for share in sorted(coverages))
+    assert 0 <= c <= a <= b <= d
+
+
+@given(
+    residuals=st.lists(st.floats(-30, 30), min_size=60, max_size=200),
+    coverage=st.floats(0.05, 0.95),
+)
+@settings(max_examples=40)
+def test_it_is_mapies_split_conformal_interval(residuals: list[float], coverage: float) -> None:
+    from mapie.conformity_scores import AbsoluteConformityScore
+    from mapie.regression import SplitConformalRegressor
+    from sklearn.dummy import DummyRegressor
+
+    n = len(residuals)
+    constant = DummyRegressor(strategy="constant", constant=[50.0]).fit([[0.0]], [50.0])
+    mapie: Any = SplitConformalRegressor(
+        constant, coverage, conformity_score=AbsoluteConformityScore(sym=False), prefit=True
+    )
+    mapie.conformalize(np.zeros((n, 1)), 50.0 + np.asarray(residuals))
+    _, ends = mapie.predict_interval(np.zeros((1, 1)))
+    own = Calibration((0.0,), (1.0,), tuple(sorted(residuals))).interval(50.0, coverage)
+    assert own == pytest.approx(np.maximum(ends[0, :, 0], 0), abs=1e-9)
+
+
+@given(age=st.floats(0, 110), first=st.floats(-5, 130), second=st.floats(-5, 130))
+def test_fewer_people_reach_a_higher_age(
+    age: float, first: float, second: float, calibration: Calibration
+) -> None:
+    low, high = sorted((first, second))
+    chances = [float(calibration.probability_at_least(age, t)) for t in (low, high)]
+    assert 1 > chances[0] >= chances[1] > 0
+
+
+def test_probabilities_are_those_of_new_faces(calibration: Calibration) -> None:
+    true, predicted = people(20_000, 2)
+    chance = calibration.probability_at_least(predicted, 18)
+    for start in (0.1, 0.3, 0.5, 0.7, 0.9):
+        band = np.abs(chance - start) < 0.1
+        assert (true[band] >= 18).mean() == pytest.approx(chance[band].mean(), abs=0.06)
+
+
+@given(coverage=st.floats(0.05, 0.95), age=st.floats(20, 90))
+def test_the_ends_have_the_probability_outside(
+    coverage: float, age: float, calibration: Calibration
+) -> None:
+    low, high = calibration.interval(age, coverage)
+    tail = (1 - coverage) / 2
+    if low > 0:
+        assert float(calibration.probability_at_least(age, low)) == pytest.approx(
+            1 - tail, abs=0.01
+        )
+    assert float(calibration.probability_at_least(age, high)) == pytest.approx(tail, abs=0.01)
+
+
+def test_the_order_of_faces_does_not_matter(calibration: Calibration) -> None:
+    true, predicted = people(4000, 0)
+    shuffled = np.random.default_rng(0).permutation(4000)
+    assert Calibration.fit(true[shuffled], predicted[shuffled]) == calibration
+
+
+def test_json_keeps_every_number(calibration: Calibration) -> None:
+    assert Calibration.from_json(calibration.to_json()) == calibration
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"knots": [0], "scales": [0], "residuals": [1]}',
+        '{"knots": [1, 0], "scales": [1, 1], "residuals": [1]}',
+        '{"knots": [0], "scales": [1], "residuals": [2, 1]}',
+        '{"knots": [0], "scales": [1], "residuals": [NaN]}',
+        '{"knots": [0], "scales": [1], "residuals": []}',
+        '{"knots": [0], "scales": [1], "residuals": ["a"]}',
+        '{"knots": [0], "scales": [1], "residuals": [1], "more": [1]}',
+    ],
+)
+def test_what_is_no_calibration_is_refused(text: str) -> None:
+    with pytest.raises(WeightsError, match="calibration"):
+        Calibration.from_json(text)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, math.nan])
+def test_impossible_coverage_is_refused(coverage: float, calibration: Calibration) -> None:
+    with pytest.raises(ConfigError, match="coverage is out of range"):
+        calibration.interval(30.0, coverage)
+
+
+def test_coverage_beyond_the_calibration_faces_is_refused(calibration: Calibration) -> None:
+    assert calibration.interval(30.0, 0.999).shape == (2,)
+    with pytest.raises(ConfigError, match=r"too near 1; got: 0\.9999; expected: at most 0\.9990"):
+        calibration.interval(30.0, 0.9999)
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted"),
+    [
+        (np.zeros(FEWEST - 1), np.zeros(FEWEST - 1)),
+        (np.zeros(FEWEST), np.zeros(FEWEST + 1)),
+        (np.zeros((FEWEST, 1)), np.zeros((FEWEST, 1))),
+        (np.full(FEWEST, np.nan), np.zeros(FEWEST)),
+    ],
+)
+def test_too_few_or_broken_ages_are_refused(true: np.ndarray, predicted: np.ndarray) -> None:
+    with pytest.raises(InvalidArrayError, match="can't calibrate"):
+        Calibration.fit(true, predicted)
