@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
@@ -53,6 +53,20 @@ def to_input(crops: NDArray[np.uint8], crop: CropSpec) -> Tensor:
     std = torch.tensor(crop.std)
     scale, offset = 1 / (255 * std), -torch.tensor(crop.mean) / std
     return (torch.from_numpy(crops).float() * scale + offset).permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, store: CropStore, crop: CropSpec, *, batch_size: int = 256
+) -> NDArray[np.float64]:
+    """The model's ages of every canonical crop of `store`, in years (N,), in evaluation mode."""
+    model.eval()
+    ages = np.empty(len(store), np.float64)
+    for start in range(0, len(store), batch_size):
+        rows = np.arange(start, min(start + batch_size, len(store)))
+        crops = store.canonical(rows, crop)
+        ages[rows] = model(to_input(crops, crop)).double().numpy()
+    return ages
 
 
 def epoch_batches(

@@ -31,7 +31,7 @@ from facelage.metrics import cs, mae
 from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.models.registry import create_model, save_weights
 from facelage.train.averaging import averaged
-from facelage.train.batches import Batch, epoch_batches, to_input
+from facelage.train.batches import Batch, epoch_batches, predict
 from facelage.train.checkpoint import load_checkpoint, save_checkpoint
 from facelage.train.config import TrainConfig
 from facelage.train.heads import TaughtModel
@@ -267,13 +267,8 @@ class _Run:
 
     @torch.no_grad()
     def _validate(self, epoch: int) -> tuple[float, float, float]:
-        model = self._kept_model().eval()
-        predicted = []
-        for start in range(0, len(self.val_store), 256):
-            rows = np.arange(start, min(start + 256, len(self.val_store)))
-            crops = self.val_store.canonical(rows, self.crop)
-            predicted.append(model(to_input(crops, self.crop)).float())
-        ages = torch.cat(predicted)
+        guess = predict(self._kept_model(), self.val_store, self.crop)
+        ages = torch.from_numpy(guess.astype(np.float32))
         true = torch.from_numpy(self.val_ages.astype(np.float32))
         loss = float(self.loss(ages, true).mean())
         if not math.isfinite(loss):
@@ -283,7 +278,6 @@ class _Run:
                 got=f"no finite age for {len(names)} faces" + _some(names),
                 fix="lower the learning rate, or start from other weights",
             )
-        guess = ages.double().numpy()
         return loss, mae(self.val_ages, guess), cs(self.val_ages, guess, 5)
 
     def _diverged(self, epoch: int, step: int, batch: Batch, losses: Tensor) -> None:
