@@ -11,6 +11,7 @@ machine's other cores idle.
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import tempfile
 import time
@@ -57,7 +58,7 @@ def main() -> None:
     bare()  # the first steps allocate
     times: dict[str, list[float]] = {"bare": [], "full": []}
     for number in range(arguments.rounds):
-        for name, work in (("bare", bare), ("full", lambda: run._train(number + 1))):
+        for name, work in (("bare", bare), ("full", functools.partial(run._train, number + 1))):
             start = time.perf_counter()
             work()
             times[name].append((time.perf_counter() - start) / STEPS / batch * 1e3)
