@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import tiny
@@ -33,11 +34,9 @@ def test_a_checkpoint_and_its_export_have_the_same_figures(
     done = facelage("evaluate", tiny.shared_onnx(), data, "--split", "all", "--out", tmp_path / "o")
     count = len(Manifest.load(data))
     assert f"{count} of {count} images predicted" in done.out
-    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == [
-        "metrics.json",
-        "predictions.csv",
-        "report.txt",
-    ]
+    names = {p.name for p in (tmp_path / "o").iterdir()}
+    assert names >= {"metrics.json", "predictions.csv", "report.html", "report.txt"}
+    assert "report.html" in done.err
 
 
 def test_photos_are_measured_by_their_split_if_they_have_one(
@@ -62,3 +61,96 @@ def test_faces_cut_for_another_model_are_refused(facelage: Callable, tmp_path: P
     done = facelage("evaluate", tiny.shared_onnx(), tmp_path)
     assert done.code == 1
     assert "another crop" in done.err
+
+
+@pytest.fixture(scope="module")
+def table(data: Path) -> Path:
+    faces = Manifest.load(data).usable("test").frame
+    predicted = (faces["age"] + 1).to_list()[:7]
+    path = data / "theirs.csv"
+    pd.DataFrame({"path": faces["path"][:7], "predicted": predicted}).to_csv(path, index=False)
+    return path
+
+
+def figures(facelage: Callable, *arguments: object) -> dict:
+    done = facelage("evaluate", *arguments, "--json", "--no-progress")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_a_predictions_table_is_measured_with_its_failures(
+    facelage: Callable, data: Path, table: Path
+) -> None:
+    left_out = figures(facelage, table, data)
+    assert left_out["failures"] == {"no_prediction": 1}
+    assert left_out["summary"]["n"] == 7
+    assert left_out["summary"]["mae"] == pytest.approx(1)
+    filled = figures(
+        facelage,
+        table,
+        data,
+        "--failures",
+        "training_mean",
+        "--training-mean",
+        50,
+        "--legal-age",
+        16,
+    )
+    assert (filled["summary"]["n"], filled["training_mean"]) == (8, 50)
+    assert filled["thresholds"]["legal_age"] == 16
+    done = facelage("evaluate", table, data, "--failures", "training_mean")
+    assert done.code == 1
+    assert "--training-mean" in done.err
+
+
+def test_a_constant_takes_the_training_mean(facelage: Callable, data: Path) -> None:
+    plain = figures(facelage, "constant-mean", data, "--training-mean", 40)
+    named = figures(facelage, "constant-mean:40", data)
+    assert plain["summary"] == named["summary"]
+
+
+def test_parquet_can_be_asked_for(
+    facelage: Callable, data: Path, table: Path, tmp_path: Path
+) -> None:
+    done = facelage("evaluate", table, data, "--format", "parquet", "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert len(pd.read_parquet(tmp_path / "predictions.parquet")) == 8
+
+
+def test_faces_can_be_damaged(
+    facelage: Callable, data: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    class Result:
+        table = pd.DataFrame({"model": ["m"], "mae": [1.25]})
+
+        def save(self, folder: Path) -> None:
+            (folder / "corruptions.csv").write_text("model\n")
+
+    def corrupt_and_evaluate(models: list, manifest: Manifest, **options: object) -> Result:
+        asked.update(models=[model.name for model in models], rows=len(manifest))
+        return Result()
+
+    monkeypatch.setattr("facelage.evaluate.corruptions.corrupt_and_evaluate", corrupt_and_evaluate)
+    monkeypatch.setattr("facelage.evaluate.run.write_html", lambda *args, **options: True)
+    manifest = Manifest.load(data)
+    manifest.frame["box"] = "1 1 30 30"
+    manifest.save(tmp_path / "manifest.csv")
+    (tmp_path / "crops").symlink_to(data / "crops")
+    done = facelage(
+        "evaluate",
+        "constant:30",
+        tmp_path,
+        "--corruptions",
+        "--out",
+        tmp_path / "out",
+        "--no-progress",
+    )
+    assert done.code == 0, done.err
+    assert asked == {"models": ["constant:30"], "rows": 8}
+    assert "1.25" in done.out
+    assert (tmp_path / "out/corruptions.csv").is_file()
+    done = facelage("evaluate", table, tmp_path, "--corruptions")
+    assert done.code == 0
+    assert "theirs can't be given damaged faces" in done.err

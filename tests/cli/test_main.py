@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-COMMANDS = ["predict", "prepare", "train", "evaluate", "export", "download", "info"]
+COMMANDS = ["predict", "prepare", "train", "evaluate", "compare", "export", "download", "info"]
 
 
 def test_help_lists_every_command(facelage: Callable) -> None:

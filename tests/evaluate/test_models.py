@@ -3,19 +3,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import tiny
-from facelage.errors import WeightsError
-from facelage.evaluate import CropModel, TorchModel, open_model
+from facelage.errors import ConfigError, ManifestError, WeightsError
+from facelage.evaluate import CropModel, FaceModel, OnnxModel, TorchModel, open_model
+from facelage.evaluate.predictions import PredictionsTable
 from facelage.infer.session import AgeSession
 
 
 def test_torch_and_onnx_say_the_same() -> None:
-    checkpoint, session = TorchModel(tiny.shared_run()), AgeSession(tiny.shared_onnx())
-    assert checkpoint.crop == session.crop == tiny.CROP
+    checkpoint, onnx = TorchModel(tiny.shared_run()), OnnxModel(AgeSession(tiny.shared_onnx()))
+    assert checkpoint.crop == onnx.crop == tiny.CROP
     crops = tiny.noise_crops(70)
-    assert np.abs(checkpoint.ages(crops) - session.ages(crops)).max() <= 1e-3
+    assert np.abs(checkpoint.predict_crops(crops) - onnx.predict_crops(crops)).max() <= 1e-3
 
 
 @pytest.mark.parametrize("kind", ["folder", "checkpoint", "onnx"])
@@ -25,7 +27,7 @@ def test_every_kind_of_model_can_be_opened(kind: str) -> None:
     for name in (path, str(path)):
         model = open_model(name)
         assert isinstance(model, CropModel)
-        assert model.ages(tiny.noise_crops(3)).shape == (3,)
+        assert model.predict_crops(tiny.noise_crops(3)).shape == (3,)
         assert model.name == {"folder": "run", "checkpoint": "run/last", "onnx": "tiny"}[kind]
 
 
@@ -50,10 +52,10 @@ def test_named_weights_run_in_onnx_and_in_torch() -> None:
 
     name = list_models()[-1]
     session, checkpoint = open_model(name), TorchModel(name)
-    assert isinstance(session, AgeSession)
+    assert isinstance(session, OnnxModel)
     assert session.name == checkpoint.name == name
     crops = tiny.noise_crops(4, session.crop.size)
-    assert np.abs(session.ages(crops) - checkpoint.ages(crops)).max() <= 1e-3
+    assert np.abs(session.predict_crops(crops) - checkpoint.predict_crops(crops)).max() <= 1e-3
 
 
 @pytest.mark.parametrize("name", ["age_prediction_9.9.9", "m.onnx", "m.safetensors", "m.pt"])
@@ -63,5 +65,42 @@ def test_what_is_not_there_is_a_named_error(name: str) -> None:
 
 
 def test_no_faces_have_no_ages() -> None:
-    for model in (TorchModel(tiny.shared_run()), AgeSession(tiny.shared_onnx())):
-        assert model.ages(tiny.noise_crops(0)).shape == (0,)
+    for model in (TorchModel(tiny.shared_run()), OnnxModel(AgeSession(tiny.shared_onnx()))):
+        assert model.predict_crops(tiny.noise_crops(0)).shape == (0,)
+
+
+def test_a_session_is_wrapped_with_all_it_knows() -> None:
+    session = AgeSession(tiny.shared_onnx())
+    model = OnnxModel(session)
+    crops = tiny.noise_crops(5)
+    assert np.array_equal(model.predict_crops(crops), session.ages(crops))
+    assert (model.name, model.crop) == (session.name, session.crop)
+    assert model.calibration is session.calibration
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_of_predictions_is_a_model(suffix: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"path": ["a.png"], "predicted": [3.0]})
+    path = tmp_path / f"theirs.{suffix}"
+    frame.to_csv(path) if suffix == "csv" else frame.to_parquet(path)
+    model = open_model(path)
+    assert isinstance(model, PredictionsTable)
+    assert (model.name, len(model)) == ("theirs", 1)
+
+
+def test_a_constant_is_opened_by_its_name() -> None:
+    model = open_model("constant-mean:33.5")
+    assert isinstance(model, FaceModel)
+    assert model.name == "constant-mean:33.5"
+    assert list(model.predict_faces([], [])) == []
+
+
+@pytest.mark.parametrize("name", ["constant-mean", "constant:x"])
+def test_a_constant_without_an_age_is_a_named_error(name: str) -> None:
+    with pytest.raises(ConfigError, match="holds no age"):
+        open_model(name)
+
+
+def test_a_missing_table_is_a_named_error(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="no such table of predictions"):
+        open_model(tmp_path / "nothing.csv")

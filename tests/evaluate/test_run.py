@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +18,13 @@ from facelage.data.align import CropSpec
 from facelage.data.detect.base import Detection
 from facelage.data.images import load_image
 from facelage.data.manifest import Manifest
-from facelage.errors import ManifestError
+from facelage.errors import (
+    ConfigError,
+    FacelageWarning,
+    InvalidArrayError,
+    ManifestError,
+    MissingDependencyError,
+)
 from facelage.evaluate import Evaluation, TorchModel, evaluate
 from facelage.infer import AgePredictor
 from facelage.infer.session import AgeSession
@@ -32,7 +41,7 @@ class Guess:
         self.batches: list[int] = []
         self.seen: list[np.ndarray] = []
 
-    def ages(self, crops: np.ndarray) -> np.ndarray:
+    def predict_crops(self, crops: np.ndarray) -> np.ndarray:
         assert crops.shape[1:] == (self.crop.size, self.crop.size, 3)
         assert crops.flags.c_contiguous
         self.batches.append(len(crops))
@@ -58,6 +67,10 @@ def changed(manifest: Manifest, rows: list[int], **values: object) -> Manifest:
     return Manifest(frame, manifest.root)
 
 
+def without_images(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    return {name: {k: v for k, v in row.items() if k != "images"} for name, row in rows.items()}
+
+
 def test_a_perfect_guess_has_no_error(held_out: Manifest) -> None:
     result = evaluate(Guess(list(held_out.ages())), held_out, data="squares", rounds=20)
     figures = result.figures
@@ -78,13 +91,20 @@ def test_figures_are_the_metrics_of_the_predictions(faces: Manifest) -> None:
     assert np.array_equal(result.predictions["predicted"], said)
     assert figures["summary"] == metrics.summary(true, said)
     assert figures["macro_mae"] == metrics.macro_mae(true, said)
-    assert figures["by_decade"] == metrics.by_band(true, said)
+    assert without_images(figures["by_decade"]) == metrics.by_band(true, said)
+    assert without_images(figures["by_life_stage"]) == metrics.by_life_stage(true, said)
+    assert figures["by_age"] == {str(k): v for k, v in metrics.by_age(true, said).items()}
+    assert figures["thresholds"] == metrics.threshold_errors(true, said)
     assert figures["cs_curve"] == {str(k): v for k, v in metrics.cs_curve(true, said).items()}
-    assert figures["by_group"] == {
-        name: metrics.by_group(true, said, list(faces.frame[name])) for name in ("gender", "split")
+    assert {name: without_images(rows) for name, rows in figures["by_group"].items()} == {
+        name: metrics.compare_groups(true, said, list(faces.frame[name]))
+        for name in ("gender", "split")
     }
     intervals = metrics.summary_intervals(true, said, rounds=50)
+    assert figures["macro_mae_interval"] == list(intervals.pop("macro_mae"))
     assert figures["intervals"] == {key: list(ends) for key, ends in intervals.items()}
+    assert set(figures["intervals"]) == set(figures["summary"]) - {"n"}
+    assert figures["coverage"] is None
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
@@ -189,7 +209,7 @@ def whole_photos(faces: Manifest) -> Manifest:
 class Brightness:
     """A session whose ages are the crops' brightness."""
 
-    name, crop = "brightness", tiny.CROP
+    name, crop, calibration = "brightness", tiny.CROP, None
 
     def ages(self, crops: np.ndarray) -> np.ndarray:
         return crops.mean((1, 2, 3))
@@ -218,7 +238,22 @@ def test_a_predictor_has_to_find_the_faces_itself(tmp_path: Path) -> None:
     assert table["predicted"].iloc[6] == large  # the largest face counts
 
 
-def test_everything_survives_its_files(faces: Manifest, tmp_path: Path) -> None:
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The calls of ``write_report``, which draws nothing."""
+    calls: list[dict[str, Any]] = []
+
+    def write_report(evaluations: Any, folder: Path, **options: Any) -> None:
+        calls.append({"evaluations": list(evaluations), "folder": folder, **options})
+
+    module = SimpleNamespace(write_report=write_report)
+    monkeypatch.setitem(sys.modules, "facelage.evaluate.html", module)
+    return calls
+
+
+def test_everything_survives_its_files(
+    faces: Manifest, tmp_path: Path, reports: list[dict[str, Any]]
+) -> None:
     manifest = changed(faces, [0], status="no_face")
     result = evaluate(Guess(list(faces.ages() + 1)), manifest, groups=("gender",), rounds=5)
     result.save(tmp_path / "report")
@@ -227,10 +262,45 @@ def test_everything_survives_its_files(faces: Manifest, tmp_path: Path) -> None:
     text = (tmp_path / "report/metrics.json").read_text(encoding="utf-8")
     assert json.loads(text) == result.figures
     assert "NaN" not in text
+    assert "Infinity" not in text
     table = pd.read_csv(tmp_path / "report/predictions.csv")
     assert list(table["path"]) == list(faces.frame["path"])
     assert np.allclose(table["predicted"], result.predictions["predicted"], equal_nan=True)
     assert b"\r" not in (tmp_path / "report/predictions.csv").read_bytes()
+    assert reports == [
+        {
+            "evaluations": [result],
+            "folder": tmp_path / "report",
+            "comparison": None,
+            "corruptions": None,
+        }
+    ]
+    assert result.root == faces.root
+
+
+def test_predictions_can_be_parquet(
+    held_out: Manifest, tmp_path: Path, reports: list[dict[str, Any]]
+) -> None:
+    result = evaluate(Guess([1.0] * 8), held_out, rounds=1)
+    result.save(tmp_path, table="parquet", html=False)
+    assert not (tmp_path / "predictions.csv").exists()
+    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert list(table["predicted"]) == [1.0] * 8
+    assert not reports
+    with pytest.raises(ConfigError, match="unknown table format"):
+        result.save(tmp_path, table="xml", html=False)  # type: ignore[arg-type]
+
+
+def test_missing_packages_are_named(
+    held_out: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = evaluate(Guess([1.0] * 8), held_out, rounds=1)
+    monkeypatch.setattr("facelage.evaluate.run.find_spec", lambda name: None)
+    with pytest.warns(FacelageWarning, match=r"need matplotlib and jinja2: .*facelage\[report\]"):
+        result.save(tmp_path)
+    assert (tmp_path / "report.txt").is_file()
+    with pytest.raises(MissingDependencyError, match=r"pyarrow.*facelage\[parquet\]"):
+        result.save(tmp_path, table="parquet", html=False)
 
 
 def test_the_callers_manifest_is_left_alone(held_out: Manifest) -> None:
@@ -238,3 +308,115 @@ def test_the_callers_manifest_is_left_alone(held_out: Manifest) -> None:
     result = evaluate(Guess([math.nan, *[1.0] * 7]), held_out, rounds=1)
     assert isinstance(result, Evaluation)
     pd.testing.assert_frame_equal(held_out.frame, before)
+
+
+def test_failures_may_count_as_the_training_mean(held_out: Manifest) -> None:
+    manifest = changed(held_out, [3, 4], status="no_face", crop="")
+    guess = Guess(list(held_out.ages()[[0, 1, 2, 5, 6, 7]]))
+    result = evaluate(
+        guess, manifest, failures="training_mean", training_mean=40.0, groups=("gender",), rounds=9
+    )
+    true = held_out.ages()
+    said = true.copy()
+    said[[3, 4]] = 40
+    figures = result.figures
+    assert figures["summary"] == metrics.summary(true, said)
+    assert (figures["failures_as"], figures["training_mean"]) == ("training_mean", 40)
+    assert figures["failures"] == {"no_face": 2}
+    assert sum(row["n"] for row in figures["by_group"]["gender"].values()) == 8
+    assert list(np.flatnonzero(result.predictions["predicted"].isna())) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"failures": "training_mean"}, r"training data is not known; .*--training-mean"),
+        ({"failures": "training_mean", "training_mean": math.nan}, "is not known; got: nan"),
+        ({"failures": "training_mean", "training_mean": -1.0}, "is not known; got: -1"),
+        ({"failures": "ignored"}, "unknown way to count failures"),
+        ({"nominal": 1.0}, "nominal is out of range"),
+        ({"legal_age": 0}, "legal_age is out of range"),
+        ({"rounds": 0}, "rounds is out of range"),
+    ],
+)
+def test_settings_out_of_range_are_refused(
+    settings: dict[str, Any], message: str, held_out: Manifest
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        evaluate(Guess([1.0] * 8), held_out, **settings)
+
+
+def test_failures_are_counted_beside_every_group(held_out: Manifest) -> None:
+    years = held_out.ages()
+    assert (years > 80).sum() == 1
+    rows = list(np.flatnonzero((held_out.frame["gender"] == "male") | (years > 80)))
+    manifest = changed(held_out, rows, status="no_face", crop="")
+    manifest = changed(manifest, [1], gender="")
+    figures = evaluate(
+        Guess([5.0] * (8 - len(rows))), manifest, groups=("gender",), rounds=1
+    ).figures
+    assert {n: (r["n"], r["images"]) for n, r in figures["by_group"]["gender"].items()} == {
+        "female": (8 - len(rows) - 1, 3)
+    }
+    assert figures["empty_groups"]["gender"] == {"male": 4}
+    assert figures["ungrouped"] == {"gender": 1}
+    assert figures["empty_groups"]["life_stage"] == {"teen 13-17": 1, "senior 65+": 2}
+    stages = {n: (r["n"], r["images"]) for n, r in figures["by_life_stage"].items()}
+    assert stages == {"child 0-12": (1, 2), "adult 18-64": (2, 3)}
+    counted = sum(row["images"] for row in figures["by_decade"].values())
+    assert counted + sum(figures["empty_groups"]["decade"].values()) == 8
+
+
+def test_a_group_column_without_a_value_has_no_groups(held_out: Manifest) -> None:
+    manifest = changed(held_out, list(range(8)), gender="")
+    figures = evaluate(Guess([5.0] * 8), manifest, groups=("gender",), rounds=1).figures
+    assert (figures["by_group"], figures["ungrouped"]) == ({"gender": {}}, {"gender": 8})
+
+
+def test_paths_that_occur_twice_are_refused(held_out: Manifest) -> None:
+    manifest = changed(held_out, [3], path=held_out.frame["path"][2])
+    with pytest.raises(ManifestError, match=r"more than once in the data; got: test_002.png;"):
+        evaluate(Guess([1.0] * 8), manifest)
+
+
+def test_a_negative_age_is_refused(held_out: Manifest) -> None:
+    with pytest.raises(ManifestError, match=r"an age is negative; got: -1 for test_003.png"):
+        evaluate(Guess([1.0] * 8), changed(held_out, [3], age=-1.0))
+
+
+def test_a_wrong_number_of_ages_is_a_named_error(held_out: Manifest) -> None:
+    with pytest.raises(InvalidArrayError, match=r"guess does not answer with one age a face"):
+        evaluate(Guess([1.0] * 7), held_out)
+
+
+def test_what_is_no_model_is_refused(held_out: Manifest) -> None:
+    with pytest.raises(ConfigError, match=r"not a model that can be evaluated; got: str"):
+        evaluate("default", held_out)  # type: ignore[arg-type]
+
+
+def test_columns_of_another_evaluation_are_not_taken_for_this_ones(held_out: Manifest) -> None:
+    frame = held_out.frame.assign(predicted=3.0, low=1.0, high=2.0)
+    result = evaluate(Guess([7.0] * 8), Manifest(frame, held_out.root), rounds=1)
+    assert list(result.predictions["predicted"]) == [7.0] * 8
+    assert result.figures["coverage"] is None
+
+
+class Wide:
+    """A calibration whose intervals are as wide as the coverage says."""
+
+    def interval(self, ages: np.ndarray, coverage: float) -> np.ndarray:
+        return np.stack([ages - 10 * coverage, ages + 10 * coverage], axis=-1)
+
+
+def test_a_calibrated_models_intervals_are_measured(held_out: Manifest) -> None:
+    true = held_out.ages()
+    guess = Guess([true[0] + 7.9, true[1] - 8.1, math.nan, *true[3:]])
+    guess.calibration = Wide()  # type: ignore[attr-defined]
+    result = evaluate(guess, held_out, nominal=0.8, rounds=1)
+    coverage = result.figures["coverage"]
+    assert (coverage["nominal"], coverage["n"]) == (0.8, 7)
+    assert coverage["share"] == pytest.approx(6 / 7)
+    assert coverage["median_width"] == pytest.approx(16)
+    assert sum(row["n"] for row in coverage["by_decade"].values()) == 7
+    table = result.predictions
+    assert np.array_equal(table["low"].isna(), table["predicted"].isna())

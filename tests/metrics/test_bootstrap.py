@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 
 from facelage import metrics
 from facelage.errors import ConfigError, InvalidArrayError
-from facelage.metrics import bootstrap_interval, paired_interval, summary_intervals
+from facelage.metrics import (
+    bootstrap_interval,
+    paired_interval,
+    percentiles,
+    resampled_figures,
+    summary_intervals,
+)
 
 FIGURES = {
     "mae": metrics.mae,
+    "median_error": metrics.median_error,
+    "macro_mae": metrics.macro_mae,
     "mse": metrics.mse,
     "rmse": metrics.rmse,
     "bias": metrics.bias,
@@ -45,6 +53,33 @@ def test_the_summarys_intervals_are_those_of_each_figure(name: str) -> None:
     assert set(together) == set(FIGURES)
     alone = bootstrap_interval(FIGURES[name], true, predicted, **options)
     assert together[name] == pytest.approx(alone, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 30])
+def test_the_median_of_even_and_odd_numbers_of_faces_is_resampled_exactly(count: int) -> None:
+    true, predicted = faces(count=count)
+    drawn = np.random.default_rng(3)
+    wanted = []
+    for _ in range(40):
+        rows = drawn.integers(0, count, count)
+        wanted.append(metrics.median_error(true[rows], predicted[rows]))
+    found = resampled_figures(true, predicted, rounds=40, seed=3)["median_error"]
+    assert found == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_two_models_are_drawn_the_same_faces(name: str) -> None:
+    true, first = faces()
+    second = first + np.random.default_rng(9).normal(0, 3, len(first))
+    one, other = (resampled_figures(true, p, rounds=100, seed=4)[name] for p in (first, second))
+    paired = paired_interval(FIGURES[name], true, first, second, rounds=100, seed=4)
+    assert percentiles(one - other) == pytest.approx(paired, rel=1e-9, abs=1e-12)
+
+
+def test_faces_below_the_first_decade_are_in_no_band() -> None:
+    figures = resampled_figures([-1.0, -2.0], [0.0, 0.0], rounds=5)
+    assert np.isnan(figures["macro_mae"]).all()
+    assert np.isfinite(figures["mae"]).all()
 
 
 def intervals(seed: int) -> list[object]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facelage.errors import ConfigError, InvalidArrayError
-from facelage.metrics import bias, by_age, by_band, by_group, macro_mae, mae, mse, summary
+from facelage.metrics import (
+    band_names,
+    bias,
+    by_age,
+    by_band,
+    by_group,
+    by_life_stage,
+    compare_groups,
+    macro_mae,
+    mae,
+    mse,
+    summary,
+)
 
 ages = st.floats(0, 120, allow_subnormal=False)
 rows = st.lists(st.tuples(ages, ages, st.text(min_size=1, max_size=3)), min_size=1, max_size=30)
@@ -29,6 +42,8 @@ def test_groups_weighted_by_n_give_the_whole(table: Rows) -> None:
         by_age(true, predicted),
         by_band(true, predicted),
         by_band(true, predicted, (0, 18, 65)),
+        by_life_stage(true, predicted),
+        compare_groups(true, predicted, names),
     ):
         n = np.array([figures["n"] for figures in groups.values()])
         assert n.sum() == len(table)
@@ -124,3 +139,74 @@ def test_bad_input_is_a_named_error(figure: object) -> None:
     for true, predicted in (([], []), ([1], [1, 2]), ([math.nan], [1])):
         with pytest.raises(InvalidArrayError):
             figure(true, predicted)  # type: ignore[operator]
+
+
+@given(rows)
+def test_fairlearns_groups_are_our_own(table: Rows) -> None:
+    pytest.importorskip("fairlearn")
+    compared, plain = compare_groups(*columns(table)), by_group(*columns(table))
+    assert list(compared) == list(plain)
+    for name, figures in plain.items():
+        assert {key: compared[name][key] for key in figures} == figures
+
+
+def three_groups() -> tuple[np.ndarray, np.ndarray, list[str]]:
+    true = np.full(100, 40.0)
+    error = np.r_[np.full(40, 2.0), np.full(31, 3.0), np.full(29, 1.0)]
+    return true, true + error, ["good"] * 40 + ["bad"] * 31 + ["few"] * 29
+
+
+@pytest.mark.parametrize("with_fairlearn", [True, False])
+def test_groups_are_compared_with_the_best_of_those_with_enough_faces(
+    with_fairlearn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_fairlearn:
+        monkeypatch.setitem(sys.modules, "fairlearn.metrics", None)
+    groups = compare_groups(*three_groups())
+    assert {n: (g["n"], g["few"]) for n, g in groups.items()} == {
+        "bad": (31, False),
+        "few": (29, True),
+        "good": (40, False),
+    }
+    differences = {name: row["mae_difference"] for name, row in groups.items()}
+    assert differences == pytest.approx({"bad": 1, "few": -1, "good": 0})
+    ratios = {name: row["mae_ratio"] for name, row in groups.items()}
+    assert ratios == pytest.approx({"bad": 1.5, "few": 0.5, "good": 1})
+    assert groups["bad"]["cs5"] == 1
+
+
+def test_without_a_group_of_enough_faces_there_is_no_best() -> None:
+    groups = compare_groups([1.0] * 29, [2.0] * 29, ["a"] * 29)
+    assert (groups["a"]["mae_difference"], groups["a"]["mae_ratio"]) == (None, None)
+    assert groups["a"]["few"]
+
+
+def test_a_best_group_without_error_has_no_ratio() -> None:
+    groups = compare_groups([1.0] * 60, [1.0] * 30 + [2.0] * 30, ["a"] * 30 + ["b"] * 30)
+    assert groups["b"]["mae_difference"] == 1
+    assert groups["b"]["mae_ratio"] is None
+
+
+def test_faces_without_a_group_are_compared_with_nobody() -> None:
+    groups = compare_groups([1.0] * 3, [2.0] * 3, ["", None, "a\0"])
+    assert list(groups) == ["a\0"]
+    assert compare_groups([1.0], [2.0], [math.nan]) == {}
+
+
+def test_the_stages_of_life_begin_where_they_say() -> None:
+    stages = by_life_stage([0, 12.9, 13, 17, 18, 64.9, 65, 100], [0] * 8)
+    assert {name: row["n"] for name, row in stages.items()} == {
+        "child 0-12": 2,
+        "teen 13-17": 2,
+        "adult 18-64": 2,
+        "senior 65+": 2,
+    }
+    assert list(by_life_stage([70, 5], [0, 0])) == ["child 0-12", "senior 65+"]
+
+
+@given(st.lists(st.floats(-5, 120), min_size=1, max_size=20))
+def test_names_of_bands_are_those_of_the_tables(years: list[float]) -> None:
+    names = band_names(years)
+    counts = {name: row["n"] for name, row in by_band(years, years).items()}
+    assert counts == {name: names.count(name) for name in counts}
+    assert names.count("") == sum(year < 0 for year in years)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facelage.cli.options import (
+    F,
     detector_option,
     echo_file,
     progress_option,
@@ -16,86 +18,213 @@ from facelage.cli.options import (
     reader_options,
 )
 
+if TYPE_CHECKING:
+    from facelage.data.manifest import Manifest
+    from facelage.evaluate.corruptions import CorruptionResult
+    from facelage.evaluate.models import Model
+
+
+def measuring_options(function: F) -> F:
+    """What ``evaluate`` and ``compare`` share: which rows, which figures, which files."""
+    options = (
+        click.option(
+            "--split",
+            type=click.Choice(["train", "val", "test", "all"]),
+            default="test",
+            show_default=True,
+            help="Which rows, where the data has splits.",
+        ),
+        click.option(
+            "--images",
+            is_flag=True,
+            help="The data is a folder or CSV of whole photos: find the faces first.",
+        ),
+        reader_options,
+        detector_option,
+        click.option(
+            "--photos",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="Folder of a prepared folder's original photos, if they were moved.",
+        ),
+        click.option(
+            "--weights",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="Folder of the model files that .toml files name; theirs by default.",
+        ),
+        click.option(
+            "--group", "groups", multiple=True, help="Column to break the figures down by."
+        ),
+        click.option("--name", default="", help="Name of the data in the report."),
+        click.option("--rounds", default=1000, show_default=True, help="Bootstrap rounds."),
+        click.option(
+            "--failures",
+            type=click.Choice(["left_out", "training_mean"]),
+            default="left_out",
+            show_default=True,
+            help="Faces without an age: in no figure, or as if the training mean were predicted.",
+        ),
+        click.option(
+            "--training-mean", type=float, help="Mean age of the training data, in years."
+        ),
+        click.option(
+            "--legal-age",
+            type=click.IntRange(1, 100),
+            default=18,
+            show_default=True,
+            help="Age from which people pass, for the error rates of an age check.",
+        ),
+        click.option(
+            "--nominal",
+            default=0.9,
+            show_default=True,
+            help="Share of true ages that the model's intervals claim to hold, 0 to 1.",
+        ),
+        click.option(
+            "--corruptions",
+            is_flag=True,
+            help="Measure on blurred, noisy, dark ... versions of the faces too.",
+        ),
+        click.option(
+            "--out", type=click.Path(path_type=Path), help="Folder for the report's files."
+        ),
+        click.option(
+            "--format",
+            "table",
+            type=click.Choice(["csv", "parquet"]),
+            default="csv",
+            show_default=True,
+            help="Format of the predictions in the report's folder.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
+        progress_option,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
 
 @click.command("evaluate")
 @click.argument("model")
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--split",
-    type=click.Choice(["train", "val", "test", "all"]),
-    default="test",
-    show_default=True,
-    help="Which rows, where the data has splits.",
-)
-@click.option(
-    "--images",
-    is_flag=True,
-    help="DATA is a folder or CSV of whole photos: find the faces first.",
-)
-@reader_options
-@detector_option
-@click.option("--group", "groups", multiple=True, help="Column to break the figures down by.")
-@click.option("--name", default="", help="Name of the data in the report.")
-@click.option("--rounds", default=1000, show_default=True, help="Bootstrap rounds.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the report's files.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@progress_option
+@measuring_options
 def command(
     model: str,
     data: Path,
-    split: str,
-    images: bool,
-    detector: str | None,
-    groups: tuple[str, ...],
-    name: str,
-    rounds: int,
     out: Path | None,
+    table: Any,
     as_json: bool,
-    progress: bool,
-    **reader: Any,
+    corruptions: bool,
+    **options: Any,
 ) -> None:
     """Measure MODEL on DATA.
 
     MODEL is a name (see `facelage info`), "default" for the newest weights, an
-    .onnx file, a .safetensors file or a run's folder.
+    .onnx file, a .safetensors file, a run's folder, a .csv or .parquet file with
+    columns path and predicted, a baseline (constant-mean:33.1, deepface), or a
+    .toml file that describes another project's model.
 
     DATA is a prepared folder, whose crops are used, or, with --images, a folder
     or CSV of labelled photos, in which the faces have to be found first. Images
     without a face are counted as failures beside every figure.
+
+    --out writes metrics.json, the predictions, report.txt, and, with matplotlib,
+    report.html and its plots.
     """
-    from facelage.data.manifest import Manifest
-    from facelage.evaluate import evaluate, open_model
+    from facelage.evaluate import evaluate
     from facelage.evaluate.report import text_report
+
+    manifest, title, settings = read_data(data, **options)
+    opened = open_for(model, options)
+    result = evaluate(opened, manifest, data=title, **settings)
+    click.echo(json.dumps(result.figures, indent=2) if as_json else text_report(result), nl=as_json)
+    damaged = corrupt([opened], manifest, settings, as_json) if corruptions else None
+    if out is not None:
+        result.save(out, table=table, corruptions=damaged)
+        if damaged is not None:
+            damaged.save(out)
+        echo_file(out / "metrics.json")
+        if (out / "report.html").is_file():
+            echo_file(out / "report.html")
+
+
+def read_data(
+    data: Path,
+    *,
+    split: str,
+    images: bool,
+    name: str,
+    photos: Path | None,
+    detector: str | None,
+    groups: Sequence[str],
+    rounds: int,
+    failures: str,
+    training_mean: float | None,
+    legal_age: int,
+    nominal: float,
+    progress: bool,
+    weights: Path | None,  # noqa: ARG001 - of the model, not of the data
+    **reader: Any,
+) -> tuple[Manifest, str, dict[str, Any]]:
+    """The rows to measure on, the data's title, and the settings of ``evaluate``."""
+    from facelage.data.manifest import Manifest
 
     title = name or data.stem
     if images:
-        from facelage.infer import AgePredictor
-
-        predictor = AgePredictor.from_pretrained(
-            None if model == "default" else model,
-            detector=detector,
-        )
         manifest = read_source(data, **reader)
         given = manifest.frame["split"]
         if split != "all" and (given != "").any():
             manifest = Manifest(manifest.frame[given == split], manifest.root)
             title = f"{title}, {split} split"
-        result = evaluate(
-            predictor, manifest, data=title, groups=groups, rounds=rounds, progress=progress
-        )
     else:
         manifest = Manifest.load(data).usable(None if split == "all" else split)
         title = title if split == "all" else f"{title}, {split} split"
-        opened = open_model(None if model == "default" else model)
-        result = evaluate(
-            opened,
-            manifest,
-            data=title,
-            groups=groups,
-            rounds=rounds,
-            progress=progress,
-        )
-    click.echo(json.dumps(result.figures, indent=2) if as_json else text_report(result), nl=as_json)
-    if out is not None:
-        result.save(out)
-        echo_file(out / "metrics.json")
+    settings = {
+        "photos": photos,
+        "detector": detector,
+        "groups": groups,
+        "rounds": rounds,
+        "failures": failures,
+        "training_mean": training_mean,
+        "legal_age": legal_age,
+        "nominal": nominal,
+        "progress": progress,
+    }
+    return manifest, title, settings
+
+
+def open_for(name: str, options: dict[str, Any]) -> Model:
+    """The model `name`; one that finds the faces itself, if it runs in ONNX and DATA is photos."""
+    from facelage.evaluate import OnnxModel, open_model
+    from facelage.infer import AgePredictor
+
+    if name in ("constant-mean", "constant-median") and options["training_mean"] is not None:
+        name = f"{name}:{options['training_mean']:g}"
+    opened = open_model(None if name == "default" else name, weights=options["weights"])
+    if options["images"] and isinstance(opened, OnnxModel):
+        return AgePredictor(opened.session, options["detector"])
+    return opened
+
+
+def corrupt(
+    models: Sequence[Model], manifest: Manifest, settings: dict[str, Any], quiet: bool
+) -> CorruptionResult | None:
+    """Measure on damaged faces, and print the table unless `quiet`."""
+    from facelage.evaluate import CropModel, FaceModel, OnnxModel
+    from facelage.evaluate.corruptions import corrupt_and_evaluate
+    from facelage.evaluate.faces import find_faces
+    from facelage.infer import AgePredictor
+
+    given = [OnnxModel(m.session) if isinstance(m, AgePredictor) else m for m in models]
+    able = [m for m in given if isinstance(m, (CropModel, FaceModel))]
+    for model in given:
+        if model not in able:
+            click.echo(f"{model.name} can't be given damaged faces: left out of them", err=True)
+    if not able:
+        return None
+    faces = find_faces(
+        manifest, settings["detector"], photos=settings["photos"], progress=settings["progress"]
+    )
+    result = corrupt_and_evaluate(able, faces, progress=settings["progress"])
+    if not quiet:
+        click.echo("\n" + result.table.round(3).to_string(index=False))
+    return result

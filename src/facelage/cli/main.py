@@ -11,7 +11,17 @@ import click
 from facelage._version import __version__
 from facelage.errors import FacelageError
 
-_COMMANDS = ("predict", "prepare", "train", "evaluate", "export", "download", "info")
+_COMMANDS = (
+    "predict",
+    "prepare",
+    "train",
+    "crossval",
+    "evaluate",
+    "compare",
+    "export",
+    "download",
+    "info",
+)
 
 
 class _LazyGroup(click.Group):
@@ -39,7 +49,9 @@ def group() -> None:
     facelage predict photo.jpg           ages of the faces in a photo
     facelage prepare FOLDER OUT          photos to aligned faces and a manifest
     facelage train OUT --run RUN         faces to a model
+    facelage crossval OUT --out CV       an honest error for every training face
     facelage evaluate RUN OUT            a model's errors on the test split
+    facelage compare A B --data OUT      which of two models is better
     facelage export RUN model.onnx       a model for onnxruntime
     """
 

@@ -1,6 +1,29 @@
 """Measure age models on labelled faces."""
 
-from facelage.evaluate.models import CropModel, TorchModel, open_model
+from facelage.evaluate.compare import Comparison, Difference, compare, compare_evaluations
+from facelage.evaluate.models import (
+    CropModel,
+    FaceModel,
+    ImageModel,
+    OnnxModel,
+    TorchModel,
+    open_model,
+)
+from facelage.evaluate.predictions import PredictionsTable
 from facelage.evaluate.run import Evaluation, evaluate
 
-__all__ = ["CropModel", "Evaluation", "TorchModel", "evaluate", "open_model"]
+__all__ = [
+    "Comparison",
+    "CropModel",
+    "Difference",
+    "Evaluation",
+    "FaceModel",
+    "ImageModel",
+    "OnnxModel",
+    "PredictionsTable",
+    "TorchModel",
+    "compare",
+    "compare_evaluations",
+    "evaluate",
+    "open_model",
+]

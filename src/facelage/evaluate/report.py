@@ -1,14 +1,16 @@
-"""An evaluation as text."""
+"""An evaluation, or a comparison of several, as text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facelage.evaluate.compare import Comparison
     from facelage.evaluate.run import Evaluation
 
 _LABELS = (
     ("mae", "MAE", "years", 1),
+    ("median_error", "median", "years", 1),
     ("mse", "MSE", "years²", 1),
     ("rmse", "RMSE", "years", 1),
     ("bias", "bias", "years", 1),
@@ -16,37 +18,150 @@ _LABELS = (
     ("cs5", "CS@5", "%", 100),
     ("cs10", "CS@10", "%", 100),
 )
+_COLUMNS = (("mae", 1, 2), ("cs5", 100, 1), ("cs10", 100, 1), ("mse", 1, 1), ("top1", 100, 1))
+#: Years above the legal age that the text shows of the challenge ages.
+_ABOVE = (0, 2, 4, 7, 12, 17)
 
 
 def text_report(evaluation: Evaluation) -> str:
-    """Headline figures with intervals, failures, decades and groups, as fixed-width text."""
+    """Every figure but those by year of age, with failures beside them, as fixed-width text."""
     figures = evaluation.figures
-    total, n = figures["images"], int(figures["summary"]["n"])
     lines = [f"{evaluation.model} on {evaluation.data or 'the given faces'}"]
-    failures = ", ".join(f"{count} {status}" for status, count in figures["failures"].items())
-    lines.append(f"{n} of {total} images predicted" + (f"; failed: {failures}" if failures else ""))
-    if figures["unlabelled"]:
-        lines.append(f"{figures['unlabelled']} images without an age left out")
+    lines += _counts(figures)
     lines += ["", f"  {'':<14}{'':>9}   95 % bootstrap interval"]
     for key, label, unit, scale in _LABELS:
         value = figures["summary"][key] * scale
         low, high = (end * scale for end in figures["intervals"][key])
         lines.append(f"  {label + ', ' + unit:<14}{value:>9.2f}   {low:.2f} to {high:.2f}")
-    lines.append(f"  {'median, years':<14}{figures['summary']['median_error']:>9.2f}")
-    lines.append(f"  {'macro MAE':<14}{figures['macro_mae']:>9.2f}   mean over decades")
-    lines += ["", *_table("decade", figures["by_decade"])]
+    low, high = figures["macro_mae_interval"]
+    lines.append(
+        f"  {'macro MAE':<14}{figures['macro_mae']:>9.2f}   {low:.2f} to {high:.2f}, "
+        "mean over decades"
+    )
+    lines += ["", *_curve(figures["cs_curve"])]
+    empty = figures["empty_groups"]
+    for title, key in (("decade", "by_decade"), ("stage of life", "by_life_stage")):
+        gone = empty.get(key.removeprefix("by_"), {})
+        lines += ["", *_table(title, figures[key], gone)]
     for name, groups in figures["by_group"].items():
-        lines += ["", *_table(name, groups)]
+        lines += ["", *_group_table(name, groups, empty.get(name, {}))]
+        if blank := figures["ungrouped"].get(name):
+            lines.append(f"  {blank} images without {name}")
+    lines += ["", *_thresholds(figures["thresholds"])]
+    if figures["coverage"] is not None:
+        lines += ["", *_coverage(figures["coverage"])]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _table(title: str, groups: dict[str, dict[str, Any]]) -> list[str]:
-    width = max(len(title), *(len(name) for name in groups)) if groups else len(title)
+def comparison_report(comparison: Comparison) -> str:
+    """The models side by side and who is better, as fixed-width text."""
+    images = comparison.table[0]["images"]
+    lines = [
+        f"{len(comparison.table)} models on {comparison.data or 'the given faces'}",
+        f"{comparison.n} of {images} images: those that every model gave an age for"
+        if comparison.evaluations[0].figures["failures_as"] == "left_out"
+        else f"{images} images; failures count as the training mean",
+        "",
+    ]
+    rows = [["model", "failed", "MAE", "CS@5", "CS@10", "MSE", "top-1", "bias"]]
+    for row in comparison.table:
+        cells = [row["model"], str(sum(row["failures"].values()))]
+        for key, scale, digits in (*_COLUMNS, ("bias", 1, 2)):
+            low, high = (end * scale for end in row["intervals"][key])
+            value = row["summary"][key] * scale
+            cells.append(f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+        rows.append(cells)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for cells in rows:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        padded[1] = cells[1].rjust(widths[1])
+        lines.append("  " + "  ".join(padded))
+    lines += ["", "In brackets 95 % bootstrap intervals; MAE and bias in years, CS and top-1 in %."]
+    lines += ["", "MAE, paired on the same faces:"]
+    lines += [f"  {difference.verdict}" for difference in comparison.differences]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _counts(figures: dict[str, Any]) -> list[str]:
+    total = figures["images"]
+    failed = sum(figures["failures"].values())
+    line = f"{total - failed} of {total} images predicted"
+    if failed:
+        line += "; failed: " + ", ".join(
+            f"{n} {status}" for status, n in figures["failures"].items()
+        )
+        if figures["failures_as"] == "training_mean":
+            line += f" (counted as the training mean, {figures['training_mean']:.1f} years)"
+        else:
+            line += " (left out of the figures)"
+    lines = [line]
+    if figures["unlabelled"]:
+        lines.append(f"{figures['unlabelled']} images without an age left out")
+    if figures["extra_predictions"]:
+        lines.append(f"{figures['extra_predictions']} predictions are for other images")
+    return lines
+
+
+def _curve(curve: dict[str, float]) -> list[str]:
+    return [
+        f"  {'within years':<14}" + "".join(f"{k:>6}" for k in curve),
+        f"  {'faces, %':<14}" + "".join(f"{share * 100:>6.1f}" for share in curve.values()),
+    ]
+
+
+def _table(title: str, groups: dict[str, dict[str, Any]], empty: dict[str, int]) -> list[str]:
+    width = max(map(len, (title, *groups, *empty)))
     lines = [f"  {title:<{width}}  {'n':>6}  {'MAE':>6}  {'bias':>6}  {'CS@5':>6}  {'CS@10':>6}"]
     for name, row in groups.items():
-        few = "  (few)" if row["n"] < 30 else ""
-        lines.append(
-            f"  {name:<{width}}  {row['n']:>6.0f}  {row['mae']:>6.2f}  {row['bias']:>+6.2f}"
-            f"  {row['cs5']:>6.1%}  {row['cs10']:>6.1%}{few}"
-        )
+        lines.append(f"  {name:<{width}}  {_cells(row)}" + ("  (few)" if row["n"] < 30 else ""))
+    return lines + _empty(empty, width)
+
+
+def _group_table(title: str, groups: dict[str, dict[str, Any]], empty: dict[str, int]) -> list[str]:
+    lines = _table(title, groups, empty)
+    lines[0] += f"  {'to best':>8}  {'ratio':>6}"
+    for index, row in enumerate(groups.values(), 1):
+        if row["mae_difference"] is not None:
+            line = lines[index].removesuffix("  (few)")
+            ratio = "" if row["mae_ratio"] is None else f"{row['mae_ratio']:.2f}"
+            line += f"  {row['mae_difference']:>+8.2f}  {ratio:>6}"
+            lines[index] = line + ("  (few)" if row["few"] else "")
+    return lines
+
+
+def _cells(row: dict[str, Any]) -> str:
+    return (
+        f"{row['n']:>6.0f}  {row['mae']:>6.2f}  {row['bias']:>+6.2f}"
+        f"  {row['cs5']:>6.1%}  {row['cs10']:>6.1%}"
+    )
+
+
+def _empty(empty: dict[str, int], width: int) -> list[str]:
+    return [f"  {name:<{width}}  {0:>6}  of {count} images" for name, count in empty.items()]
+
+
+def _thresholds(thresholds: dict[str, Any]) -> list[str]:
+    legal = thresholds["legal_age"]
+    shown = [year for year in thresholds["challenge"] if int(year) - legal in _ABOVE]
+    lines = [
+        f"  {'challenge age':<24}{'n':>6}" + "".join(f"{year:>8}" for year in shown),
+    ]
+    for label, key, n in (
+        (f"under {legal} and passed", "false_positive_rate", thresholds["n_under"]),
+        (f"{legal} or more, challenged", "false_negative_rate", thresholds["n_over"]),
+    ):
+        rates = [thresholds["challenge"][year][key] for year in shown]
+        cells = "".join(f"{'-' if rate is None else f'{rate:.1%}':>8}" for rate in rates)
+        lines.append(f"  {label:<24}{n:>6}{cells}")
+    return lines
+
+
+def _coverage(coverage: dict[str, Any]) -> list[str]:
+    width = max(len("intervals"), *map(len, coverage["by_decade"]))
+    nominal = f"{coverage['nominal']:.0%} of"
+    lines = [f"  {'intervals':<{width}}  {'n':>6}  {'hold':>6}  {'width':>6}"]
+    for name, row in (("all", coverage), *coverage["by_decade"].items()):
+        cells = f"{row['n']:>6.0f}  {row['share']:>6.1%}  {row['median_width']:>6.2f}"
+        lines.append(f"  {name:<{width}}  {cells}")
+    lines.append(f"  they claim to hold {nominal} true ages; width is the median, in years")
     return lines

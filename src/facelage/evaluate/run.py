@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from facelage.data.crops import CropStore
+from facelage.data.detect import DetectorLike
 from facelage.data.manifest import Manifest
-from facelage.data.prepared import agreed_crop
-from facelage.errors import ManifestError
-from facelage.evaluate.models import CropModel
-from facelage.files import write_atomically, write_text
-from facelage.infer.predictor import AgePredictor
-from facelage.metrics import (
-    by_band,
-    by_group,
-    cs_curve,
-    macro_mae,
-    summary,
-    summary_intervals,
-)
+from facelage.errors import ConfigError, FacelageWarning, ManifestError, MissingDependencyError
+from facelage.evaluate.figures import Failures, check_settings, figures_of
+from facelage.evaluate.measure import name_of, predict
+from facelage.evaluate.models import Model
+from facelage.evaluate.predictions import PredictionsTable, shortened
+from facelage.files import write_text
+
+if TYPE_CHECKING:
+    from facelage.evaluate.compare import Comparison
+    from facelage.evaluate.corruptions import CorruptionResult
+
+TableFormat = Literal["csv", "parquet"]
+#: Columns that an evaluation writes; a manifest's own of these names are another model's.
+PREDICTED = ("predicted", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +41,75 @@ class Evaluation:
     model, data:
         Names for titles.
     predictions:
-        One row an image: path, age, predicted (NaN for a failure), status, and
-        the manifest's other columns.
+        One row an image with a true age: path, age, predicted (NaN for a
+        failure), status and reason, ``low`` and ``high`` (ends of an interval,
+        years) if the model gives them, and the manifest's other columns.
     figures:
-        Plain data: ``summary``, ``intervals`` (95 % bootstrap), ``macro_mae``,
-        ``cs_curve``, ``by_decade``, ``by_group``, ``images`` (with an age),
-        ``failures`` (of them, by status), ``unlabelled`` (beside them).
+        Plain data, as :func:`facelage.evaluate.figures.figures_of` describes it,
+        and ``unlabelled`` (images without an age, which are left out) and
+        ``extra_predictions`` (a table's rows for other images).
+    root:
+        Folder that the columns ``path`` and ``crop`` start from, for the report's
+        pictures of faces; None leaves them out.
     """
 
     model: str
     data: str
     predictions: pd.DataFrame
     figures: dict[str, Any] = field(default_factory=dict)
+    root: Path | None = None
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``metrics.json``, ``predictions.csv`` and ``report.txt``."""
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        table: TableFormat = "csv",
+        html: bool = True,
+        corruptions: CorruptionResult | None = None,
+    ) -> None:
+        """Write ``metrics.json``, the predictions, ``report.txt`` and ``report.html``.
+
+        Parameters
+        ----------
+        table:
+            ``"csv"`` or ``"parquet"`` (extra ``parquet``) for the predictions.
+        html:
+            Write ``report.html`` and its plots too, for which matplotlib and jinja2
+            are needed (extra ``report``); without them there is one warning. The
+            report holds pictures of the faces with the largest errors.
+        corruptions:
+            What :func:`facelage.evaluate.corruptions.corrupt_and_evaluate` has found.
+
+        Raises
+        ------
+        ConfigError
+            If `table` is another format.
+        MissingDependencyError
+            If `table` is ``"parquet"`` and pyarrow is not installed.
+        """
         from facelage.evaluate.report import text_report
 
         folder = Path(folder)
         write_text(folder / "metrics.json", json.dumps(self.figures, indent=2) + "\n")
         write_text(folder / "report.txt", text_report(self))
-        write_atomically(
-            folder / "predictions.csv",
-            lambda temporary: self.predictions.to_csv(temporary, index=False, lineterminator="\n"),
-        )
+        write_predictions(self.predictions, folder, table)
+        if html:
+            write_html([self], folder, corruptions=corruptions)
 
 
 def evaluate(
-    model: CropModel | AgePredictor,
+    model: Model,
     manifest: Manifest,
     *,
     data: str = "",
-    groups: tuple[str, ...] = (),
+    groups: Sequence[str] = (),
     rounds: int = 1000,
+    failures: Failures = "left_out",
+    training_mean: float | None = None,
+    legal_age: int = 18,
+    nominal: float = 0.9,
+    detector: DetectorLike = "auto",
+    photos: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
     progress: bool = False,
 ) -> Evaluation:
@@ -80,27 +118,88 @@ def evaluate(
     Parameters
     ----------
     model:
-        A :class:`CropModel`, which is given the manifest's prepared crops, or an
-        :class:`AgePredictor`, which is given its whole images and has to find
-        the faces itself (the largest counts).
+        A :class:`~facelage.evaluate.models.CropModel` or an
+        :class:`~facelage.infer.session.AgeSession` is given the manifest's prepared
+        crops; where there are none, or they were cut for another model, the
+        faces are cut from the photos. A
+        :class:`~facelage.evaluate.models.FaceModel` is given the photos and the
+        manifest's faces. An :class:`~facelage.evaluate.models.ImageModel` or an
+        :class:`~facelage.infer.AgePredictor` is given the photos and finds the
+        faces itself (the largest counts). A
+        :class:`~facelage.evaluate.predictions.PredictionsTable` is matched by path.
     manifest:
-        For a :class:`CropModel` rows with a status other than ok count as
-        failures (take ``manifest.usable()`` to leave them out); an
-        :class:`AgePredictor` tries every row and gives it a status of its own.
-        Rows without an age are left out and counted.
+        For the first two kinds rows with a status other than ok count as
+        failures (take ``manifest.usable()`` to leave them out); the others try
+        every row and give it a status of their own. Rows without an age are left
+        out and counted.
     data:
         Name of the data for titles.
     groups:
         Columns to break the figures down by.
     rounds:
         Bootstrap rounds.
+    failures:
+        ``"left_out"``: figures are over the faces that got an age.
+        ``"training_mean"``: they are over all, and those without an age count as
+        if the model had said `training_mean`, years. Either way failures are
+        counted by reason, and the predictions keep them as NaN.
+    legal_age:
+        Years from which people pass the age check of ``figures["thresholds"]``.
+    nominal:
+        Share of faces (0..1) whose true age the model's intervals claim to hold.
+    detector:
+        Finds the faces of photos whose row has none (see
+        :func:`facelage.evaluate.faces.find_faces`).
+    photos:
+        Folder that the column ``path`` starts from, if it is neither the
+        manifest's nor the one that ``prepare.json`` names.
+    batch_size:
+        Crops a run of the network.
 
     Raises
     ------
     ConfigError
-        If the faces were prepared with another crop than the model's.
+        If a setting is out of range, `model` is none of these, or the faces were
+        prepared with another crop and can't be cut again.
     ManifestError
-        If a group column is missing, or nothing could be predicted.
+        If a group column is missing, a path occurs twice, an age is negative, a
+        table's predictions are for other images, or nothing could be predicted.
+    """
+    check_settings(failures, training_mean, nominal)  # before hours of predictions, not after
+    manifest, unlabelled = labelled_rows(manifest, groups)
+    frame = predict(
+        model,
+        manifest,
+        nominal=nominal,
+        detector=detector,
+        photos=Path(photos) if photos is not None else None,
+        batch_size=batch_size,
+        progress=progress,
+    )
+    figures = figures_of(
+        frame,
+        groups=groups,
+        rounds=rounds,
+        failures=failures,
+        training_mean=training_mean,
+        legal_age=legal_age,
+        nominal=nominal,
+    )
+    figures["unlabelled"] = len(unlabelled)
+    extra = (
+        model.unused([*frame["path"], *unlabelled]) if isinstance(model, PredictionsTable) else []
+    )
+    figures["extra_predictions"] = len(extra)
+    return Evaluation(name_of(model), data, frame, figures, manifest.root)
+
+
+def labelled_rows(manifest: Manifest, groups: Sequence[str] = ()) -> tuple[Manifest, list[str]]:
+    """The rows with an age, and the paths of the others.
+
+    Raises
+    ------
+    ManifestError
+        If a group column is missing, a path occurs twice or an age is negative.
     """
     missing = [name for name in groups if name not in manifest.frame]
     if missing:
@@ -109,81 +208,67 @@ def evaluate(
             got=", ".join(missing),
             expected="some of " + ", ".join(manifest.frame.columns),
         )
-    labelled = ~np.isnan(manifest.ages())
-    unlabelled = int((~labelled).sum())
-    manifest = Manifest(manifest.frame[labelled], manifest.root)
-    if isinstance(model, AgePredictor):
-        frame = _predict_images(model, manifest, batch_size, progress)
-        name = model.model
-    else:
-        agreed_crop([manifest.root], model.crop)
-        frame = _predict_crops(model, manifest, batch_size, progress)
-        name = model.name
-    figures = _figures(frame, groups, rounds) | {"unlabelled": unlabelled}
-    return Evaluation(name, data, frame, figures)
-
-
-def _predict_crops(
-    model: CropModel, manifest: Manifest, batch_size: int, progress: bool
-) -> pd.DataFrame:
-    frame = manifest.frame.copy()
-    usable = np.flatnonzero((frame["status"] == "ok").to_numpy())
-    predicted = np.full(len(frame), np.nan)
-    if len(usable):
-        # Decoded batch by batch: an evaluation sees each crop once.
-        store = CropStore(manifest.usable(), memory_gb=0.0)
-        for start in tqdm(
-            range(0, len(usable), batch_size), desc="evaluate", unit="batch", disable=not progress
-        ):
-            rows = np.arange(start, min(start + batch_size, len(usable)))
-            predicted[usable[rows]] = model.ages(store.canonical(rows, model.crop))
-    # A model's NaN is a failure like any other, and needs a name among them.
-    silent = usable[~np.isfinite(predicted[usable])]
-    predicted[silent] = np.nan
-    frame.loc[silent, "status"] = "no_age"
-    frame.loc[silent, "reason"] = "the model gave no finite age"
-    frame["predicted"] = predicted
-    return frame
-
-
-def _predict_images(
-    predictor: AgePredictor, manifest: Manifest, batch_size: int, progress: bool
-) -> pd.DataFrame:
-    frame = manifest.frame.copy()
-    results = predictor.iter_predict(manifest.locate("path"), batch_size=batch_size)
-    predicted, status, reason, found = [], [], [], []
-    for result in tqdm(
-        results, total=len(frame), desc="evaluate", unit="img", disable=not progress
-    ):
-        predicted.append(result.faces[0].age if result.faces else np.nan)
-        status.append(result.status)
-        reason.append(str(result.error) if result.error else "")
-        found.append(len(result.faces))
-    frame["predicted"], frame["status"], frame["reason"] = predicted, status, reason
-    frame["faces_found"] = found
-    return frame
-
-
-def _figures(frame: pd.DataFrame, groups: tuple[str, ...], rounds: int) -> dict[str, Any]:
-    done = frame[frame["predicted"].notna()]
-    failed = frame[frame["predicted"].isna()]
-    if done.empty:
+    paths = manifest.frame["path"]
+    repeated = list(dict.fromkeys(paths[paths.duplicated()]))
+    if repeated:
+        # Counting a photo twice, perhaps with two ages, would make every figure wrong.
         raise ManifestError(
-            "no face could be predicted",
-            got=", ".join(f"{n} {s}" for s, n in Counter(failed["status"]).items()) or "0 rows",
-            fix="check the images and the detector",
+            "paths occur more than once in the data",
+            got=shortened(repeated),
+            expected="one row an image",
+            fix="drop the repeated rows",
         )
-    true, predicted = done["age"].to_numpy(float), done["predicted"].to_numpy(float)
-    return {
-        "summary": summary(true, predicted),
-        "intervals": {
-            key: list(ends)
-            for key, ends in summary_intervals(true, predicted, rounds=rounds).items()
-        },
-        "macro_mae": macro_mae(true, predicted),
-        "cs_curve": {str(k): share for k, share in cs_curve(true, predicted).items()},
-        "by_decade": by_band(true, predicted),
-        "by_group": {name: by_group(true, predicted, list(done[name])) for name in groups},
-        "images": len(frame),
-        "failures": {str(k): int(v) for k, v in failed["status"].value_counts().items()},
-    }
+    ages = manifest.ages()
+    if (ages < 0).any():
+        raise ManifestError(
+            "an age is negative",
+            got=f"{ages.min():g} for {paths.iloc[int(np.nanargmin(ages))]}",
+            expected="years, or an empty cell where the age is unknown",
+        )
+    labelled = ~np.isnan(ages)
+    frame = manifest.frame.drop(columns=list(PREDICTED), errors="ignore")
+    return Manifest(frame[labelled], manifest.root), list(paths[~labelled])
+
+
+def write_predictions(predictions: pd.DataFrame, folder: Path, table: TableFormat) -> None:
+    """Write ``predictions.csv`` or ``predictions.parquet``.
+
+    Raises
+    ------
+    ConfigError
+        If `table` is another format.
+    MissingDependencyError
+        If `table` is ``"parquet"`` and pyarrow is not installed.
+    """
+    if table not in ("csv", "parquet"):
+        raise ConfigError("unknown table format", got=repr(table), expected="csv or parquet")
+    if table == "parquet" and find_spec("pyarrow") is None:
+        raise MissingDependencyError(
+            "Parquet files can't be written",
+            got="no package 'pyarrow'",
+            fix="pip install 'facelage[parquet]', or choose csv",
+        )
+    Manifest(predictions, folder).save(folder / f"predictions.{table}")
+
+
+def write_html(
+    evaluations: Sequence[Evaluation],
+    folder: Path,
+    *,
+    comparison: Comparison | None = None,
+    corruptions: CorruptionResult | None = None,
+) -> bool:
+    """Write ``report.html`` with its plots; False, with a warning, if a package is missing."""
+    missing = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
+    if missing:
+        warnings.warn(
+            f"report.html and its plots need {' and '.join(missing)}: "
+            "pip install 'facelage[report]'",
+            FacelageWarning,
+            stacklevel=3,
+        )
+        return False
+    from facelage.evaluate.html import write_report
+
+    write_report(evaluations, folder, comparison=comparison, corruptions=corruptions)
+    return True

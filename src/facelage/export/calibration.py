@@ -48,13 +48,14 @@ def calibrate(
     InvalidArrayError
         If there are fewer than 100 of them.
     """
-    agreed_crop(folders, crop)
-    faces = concat([Manifest.load(folder) for folder in folders]).usable(split)
+    paths = [Path(folder) for folder in folders]
+    agreed_crop(paths, crop)
+    faces = concat([Manifest.load(path) for path in paths]).usable(split)
     faces = Manifest(faces.frame[np.isfinite(faces.ages())], faces.root)
     if not len(faces):
         raise ManifestError(
             "no faces to calibrate on",
-            got=f"no usable {split} rows with an age in {', '.join(map(os.fspath, folders))}",
+            got=f"no usable {split} rows with an age in {', '.join(map(str, paths))}",
         )
     store = CropStore(faces, memory_gb=0.0)
     ages = []

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facelage.errors import ConfigError, InvalidArrayError
-from facelage.metrics.regression import check_pair, summary
+from facelage.metrics.regression import FIGURES, check_pair, summary
 
 DECADES = tuple(range(0, 100, 10))
+#: Lower ends in years of the stages of life.
+LIFE_STAGES = {"child 0-12": 0, "teen 13-17": 13, "adult 18-64": 18, "senior 65+": 65}
+#: A group of fewer faces says little, and is never the one that others are compared to.
+FEW = 30
 
 
 def by_group(
@@ -31,17 +35,84 @@ def by_group(
         If the lengths differ.
     """
     a, b = check_pair(true, predicted)
-    names = [_name(name) for name in groups]
-    if len(names) != len(a):
-        raise InvalidArrayError(
-            "groups and ages differ in length", got=f"{len(names)} and {len(a)}"
-        )
+    names = group_names(groups, len(a))
     numbers = {name: number for number, name in enumerate(sorted(set(names) - {""}))}
     # Not names == name: NumPy's own strings lose what ends in a null character.
     group = np.array([numbers.get(name, -1) for name in names])
     return {
         name: summary(a[group == number], b[group == number]) for name, number in numbers.items()
     }
+
+
+def compare_groups(
+    true: ArrayLike, predicted: ArrayLike, groups: Sequence[Any] | NDArray[Any]
+) -> dict[str, dict[str, Any]]:
+    """As :func:`by_group`, each group compared with the best one.
+
+    The figures are those of fairlearn's ``MetricFrame`` where fairlearn is
+    installed (extra ``report``), and :func:`by_group`'s, which are the same,
+    where it is not.
+
+    Returns
+    -------
+    dict
+        For each group its summary and ``mae_difference``, its MAE minus that of
+        the best group (years, 0 or more for groups that are not few),
+        ``mae_ratio``, its MAE over that of the best, and ``few``, whether it has
+        fewer than 30 faces. The best group is the one with the lowest MAE among
+        those that are not few; both comparisons are None where there is none,
+        and the ratio also where the best group has no error at all.
+
+    Raises
+    ------
+    InvalidArrayError
+        If the lengths differ.
+    """
+    try:
+        import pandas as pd
+        from fairlearn.metrics import MetricFrame, count
+    except ImportError:
+        rows: dict[str, dict[str, Any]] = {**by_group(true, predicted, groups)}
+    else:
+        a, b = check_pair(true, predicted)
+        names = group_names(groups, len(a))
+        kept = np.array([name != "" for name in names])
+        sorted_names = sorted(set(names) - {""})
+        numbers = {name: number for number, name in enumerate(sorted_names)}
+        rows = {}
+        if kept.any():
+            # By number: NumPy's own strings lose what ends in a null character. As a
+            # series: fairlearn squeezes an array of one face until it has no dimension.
+            table = MetricFrame(
+                metrics={"n": count, **FIGURES},
+                y_true=a[kept],
+                y_pred=b[kept],
+                sensitive_features=pd.Series([numbers[name] for name in names if name]),
+            ).by_group
+            rows = {
+                name: {key: float(table.loc[number, key]) for key in table}
+                for name, number in numbers.items()
+            }
+    best = min((row["mae"] for row in rows.values() if row["n"] >= FEW), default=None)
+    for row in rows.values():
+        row["mae_difference"] = None if best is None else row["mae"] - best
+        row["mae_ratio"] = row["mae"] / best if best else None
+        row["few"] = row["n"] < FEW
+    return rows
+
+
+def group_names(groups: Sequence[Any] | NDArray[Any], count: int) -> list[str]:
+    """The names of `count` faces' groups as text; empty where missing.
+
+    Raises
+    ------
+    InvalidArrayError
+        If there are more or fewer.
+    """
+    names = [_name(name) for name in groups]
+    if len(names) != count:
+        raise InvalidArrayError("groups and ages differ in length", got=f"{len(names)} and {count}")
+    return names
 
 
 def _name(value: Any) -> str:
@@ -73,20 +144,38 @@ def by_band(
     ConfigError
         If `starts` is empty or does not ascend.
     """
-    if not len(starts) or any(low >= high for low, high in pairwise(starts)):
-        raise ConfigError(
-            "the bands' lower ends must ascend", got=str(starts), expected="like (0, 18, 65)"
-        )
+    labels = _band_labels(starts)
     a, b = check_pair(true, predicted)
     number = np.searchsorted(np.asarray(starts, float), a, side="right") - 1
-    whole = all(float(start).is_integer() for start in starts)
-    labels = [f"{low:g}-{high - 1 if whole else high:g}" for low, high in pairwise(starts)]
-    labels.append(f"{starts[-1]:g}+")
     return {
         labels[band]: summary(a[number == band], b[number == band])
         for band in np.unique(number)
         if band >= 0
     }
+
+
+def by_life_stage(true: ArrayLike, predicted: ArrayLike) -> dict[str, dict[str, float]]:
+    """The summary of children (0 to 12), teens (to 17), adults (to 64) and seniors, by true age."""
+    starts = tuple(LIFE_STAGES.values())
+    names = dict(zip(_band_labels(starts), LIFE_STAGES, strict=True))
+    return {names[band]: row for band, row in by_band(true, predicted, starts).items()}
+
+
+def band_names(ages: ArrayLike, starts: Sequence[float] = DECADES) -> list[str]:
+    """The band of :func:`by_band` that each age (years, no NaN) lies in; empty below the first."""
+    labels = [*_band_labels(starts), ""]  # -1, below the first, is the last
+    number = np.searchsorted(np.asarray(starts, float), np.asarray(ages, float), side="right") - 1
+    return [labels[band] for band in number]
+
+
+def _band_labels(starts: Sequence[float]) -> list[str]:
+    if not len(starts) or any(low >= high for low, high in pairwise(starts)):
+        raise ConfigError(
+            "the bands' lower ends must ascend", got=str(starts), expected="like (0, 18, 65)"
+        )
+    whole = all(float(start).is_integer() for start in starts)
+    labels = [f"{low:g}-{high - 1 if whole else high:g}" for low, high in pairwise(starts)]
+    return [*labels, f"{starts[-1]:g}+"]
 
 
 def macro_mae(true: ArrayLike, predicted: ArrayLike, starts: Sequence[float] = DECADES) -> float:

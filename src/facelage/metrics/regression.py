@@ -7,7 +7,7 @@ without NaN. CS@k is the cumulative score of Geng et al. (IEEE TPAMI 29(12),
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -101,17 +101,30 @@ def cs_curve(
     return {k: float((absolute <= k).mean()) for k in ks}
 
 
+def cs5(true: ArrayLike, predicted: ArrayLike) -> float:
+    """Share (0..1) of faces with an absolute error of at most 5 years."""
+    return cs(true, predicted, 5)
+
+
+def cs10(true: ArrayLike, predicted: ArrayLike) -> float:
+    """Share (0..1) of faces with an absolute error of at most 10 years."""
+    return cs(true, predicted, 10)
+
+
+#: The headline figures by name, in the order of tables.
+FIGURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
+    "mae": mae,
+    "median_error": median_error,
+    "mse": mse,
+    "rmse": rmse,
+    "bias": bias,
+    "top1": top1,
+    "cs5": cs5,
+    "cs10": cs10,
+}
+
+
 def summary(true: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     """The headline figures: n, MAE, median error, MSE, RMSE, bias, top-1, CS@5, CS@10."""
     a, b = check_pair(true, predicted)
-    return {
-        "n": float(len(a)),
-        "mae": mae(a, b),
-        "median_error": median_error(a, b),
-        "mse": mse(a, b),
-        "rmse": rmse(a, b),
-        "bias": bias(a, b),
-        "top1": top1(a, b),
-        "cs5": cs(a, b, 5),
-        "cs10": cs(a, b, 10),
-    }
+    return {"n": float(len(a)), **{name: figure(a, b) for name, figure in FIGURES.items()}}

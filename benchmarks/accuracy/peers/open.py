@@ -1,0 +1,38 @@
+"""Open a peer by its spec, whatever runs its network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facelage.evaluate.baselines import OnnxPeer, PeerSpec, load_spec
+from facelage.files import sha256
+
+HERE = Path(__file__).parent
+
+
+def peer_specs() -> list[PeerSpec]:
+    """The specs beside this file, by name."""
+    return [load_spec(path) for path in sorted(HERE.glob("*.toml"))]
+
+
+def find_weights(spec: PeerSpec, folders: list[Path]) -> Path | None:
+    """The first of the folders that holds the spec's file, if any does."""
+    return next((folder for folder in folders if (folder / spec.file).is_file()), None)
+
+
+def open_peer(spec: PeerSpec, folder: Path, keras_python: Path | None) -> OnnxPeer:
+    """The peer with its weights in a folder, on one thread."""
+    file = folder / spec.file
+    if file.suffix in (".onnx", ".xml"):
+        return OnnxPeer.open(HERE / f"{spec.name}.toml", weights=folder, threads=1)
+    if sha256(file) != spec.sha256:
+        raise SystemExit(f"{file} is not the file that {spec.name}.toml was written for")
+    if file.suffix == ".json":
+        from peers.face_api import FaceApiRunner
+
+        return OnnxPeer(spec, FaceApiRunner(file))
+    from peers.keras_runner import KerasRunner
+
+    if keras_python is None:
+        raise SystemExit(f"{spec.name} needs --keras-python, a Python with tensorflow and tf_keras")
+    return OnnxPeer(spec, KerasRunner(file, keras_python))

@@ -1,0 +1,156 @@
+"""Ages that were predicted elsewhere, as a table: ``path,predicted``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from facelage.data.manifest import read_table
+from facelage.errors import ManifestError
+
+
+class PredictionsTable:
+    """Predictions by path.
+
+    Parameters
+    ----------
+    frame:
+        Columns ``path`` and ``predicted`` (years; empty or NaN for no age), or
+        ``path`` and ``age``, which then is the prediction. Where both are there,
+        ``age`` is not looked at: the true ages are the manifest's. Optional are
+        ``low`` and ``high``, the ends of an interval (years), and ``status`` and
+        ``reason``, which say why there is no age, as
+        :meth:`facelage.evaluate.Evaluation.save` writes them.
+    name:
+        Name for tables.
+
+    Raises
+    ------
+    ManifestError
+        If a column is missing or no number, a path occurs twice, or an interval
+        ends before it starts.
+    """
+
+    def __init__(self, frame: pd.DataFrame, name: str = "predictions") -> None:
+        self.name = name
+        if "path" not in frame or not {"predicted", "age"} & set(frame):
+            raise ManifestError(
+                "not a table of predictions",
+                got="the columns " + ", ".join(map(str, frame.columns)),
+                expected="path and predicted (or age)",
+            )
+        paths = frame["path"].astype(str)
+        repeated = list(dict.fromkeys(paths[paths.duplicated()]))
+        if repeated:
+            raise ManifestError(
+                "paths occur more than once among the predictions",
+                got=shortened(repeated),
+                expected="one prediction an image",
+            )
+        table = pd.DataFrame({"path": paths})
+        table["predicted"] = _numbers(frame, "predicted" if "predicted" in frame else "age")
+        self.has_intervals = {"low", "high"} <= set(frame)
+        if self.has_intervals:
+            table["low"], table["high"] = _numbers(frame, "low"), _numbers(frame, "high")
+            backward = paths[table["low"] > table["high"]]
+            if len(backward):
+                raise ManifestError(
+                    "an interval ends before it starts",
+                    got=shortened(list(backward)),
+                    expected="low at most high",
+                )
+        for column in ("status", "reason"):
+            table[column] = _text(frame[column]) if column in frame else ""
+        self._table = table.set_index("path")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PredictionsTable:
+        """Read a CSV or Parquet file; its name is the model's.
+
+        A file ``predictions.csv``, as evaluations write it, goes by its folder's name.
+
+        Raises
+        ------
+        ManifestError
+            If the file is missing or can't be used.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ManifestError(
+                "there is no such table of predictions", got=str(path), fix="check the path"
+            )
+        name = path.resolve().parent.name if path.stem == "predictions" else path.stem
+        return cls(read_table(path), name)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def match(self, paths: Iterable[str]) -> pd.DataFrame:
+        """The predictions of these images, in their order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``predicted``, ``status``, ``reason`` and, if the table has them, ``low``
+            and ``high``. The status is ``ok``, ``no_prediction`` for an image that the
+            table lacks, and for one without an age what the table says, or ``no_age``.
+
+        Raises
+        ------
+        ManifestError
+            If the table has none of the images.
+        """
+        wanted = list(paths)
+        known = np.array([path in self._table.index for path in wanted], bool)
+        if wanted and not known.any():
+            example = f", such as {self._table.index[0]!r}" if len(self) else ""
+            raise ManifestError(
+                "the predictions are for other images",
+                got=f"{len(self)} paths{example}",
+                expected=f"some of the {len(wanted)} paths of the data, such as {wanted[0]!r}",
+                fix="write the paths as the data's table has them",
+            )
+        found = self._table.reindex(wanted).reset_index(drop=True)
+        finite = np.isfinite(found["predicted"].to_numpy(np.float64))
+        found.loc[~finite, "predicted"] = np.nan
+        silent = ~finite & known & found["status"].isin(["", "ok"]).to_numpy()
+        found.loc[finite, ["status", "reason"]] = "ok", ""
+        found.loc[silent, ["status", "reason"]] = "no_age", "the table has no finite age"
+        found.loc[~known, ["status", "reason"]] = "no_prediction", "the table lacks the image"
+        return found
+
+    def unused(self, paths: Iterable[str]) -> list[str]:
+        """The table's paths that are none of these."""
+        given = set(paths)
+        return [path for path in self._table.index if path not in given]
+
+
+def shortened(names: list[str], shown: int = 5) -> str:
+    """The first few of many names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def _text(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.astype(object).where(column.notna(), "").astype(str)
+
+
+def _numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    raw = frame[column]
+    numbers = pd.to_numeric(raw, errors="coerce").astype("float64")
+    written = raw.astype(str).str.strip().str.lower()
+    odd = numbers.isna() & raw.notna() & ~written.isin(["", "nan", "none", "na", "null"])
+    if odd.any():
+        row = int(np.flatnonzero(odd.to_numpy())[0])
+        raise ManifestError(
+            f"row {row + 1} of the predictions has a {column} that is not a number",
+            got=repr(raw.iloc[row]),
+            expected="years, or an empty cell",
+        )
+    return np.asarray(numbers, np.float64)
