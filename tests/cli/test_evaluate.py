@@ -39,6 +39,17 @@ def test_a_checkpoint_and_its_export_have_the_same_figures(
     assert "report.html" in done.err
 
 
+def test_the_report_can_do_without_pictures_of_faces(
+    facelage: Callable, data: Path, tmp_path: Path
+) -> None:
+    for option in ("--faces", "--no-faces"):
+        out = tmp_path / option
+        done = facelage("evaluate", tiny.shared_onnx(), data, "--out", out, option)
+        assert done.code == 0, done.err
+        sheets = list((out / "plots").glob("*worst*"))
+        assert len(sheets) == (option == "--faces")
+
+
 def test_photos_are_measured_by_their_split_if_they_have_one(
     facelage: Callable, astronaut: np.ndarray, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def command(
     data: Path,
     out: Path | None,
     table: Any,
+    faces: bool,
     as_json: bool,
     corruptions: bool,
     **options: Any,
@@ -51,7 +52,7 @@ def command(
     click.echo(plain, nl=as_json)
     damaged = corrupt(opened, manifest, settings, as_json) if corruptions else None
     if out is not None:
-        result.save(out, table=table, corruptions=damaged)
+        result.save(out, table=table, faces=faces, corruptions=damaged)
         if damaged is not None:
             damaged.save(out)
         echo_file(out / "comparison.json")

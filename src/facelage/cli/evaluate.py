@@ -95,6 +95,12 @@ def measuring_options(function: F) -> F:
             show_default=True,
             help="Format of the predictions in the report's folder.",
         ),
+        click.option(
+            "--faces/--no-faces",
+            default=True,
+            show_default=True,
+            help="Pictures of the faces that are furthest off, in report.html.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
         progress_option,
     )
@@ -112,6 +118,7 @@ def command(
     data: Path,
     out: Path | None,
     table: Any,
+    faces: bool,
     as_json: bool,
     corruptions: bool,
     **options: Any,
@@ -139,7 +146,7 @@ def command(
     click.echo(json.dumps(result.figures, indent=2) if as_json else text_report(result), nl=as_json)
     damaged = corrupt([opened], manifest, settings, as_json) if corruptions else None
     if out is not None:
-        result.save(out, table=table, corruptions=damaged)
+        result.save(out, table=table, faces=faces, corruptions=damaged)
         if damaged is not None:
             damaged.save(out)
         echo_file(out / "metrics.json")

@@ -101,6 +101,7 @@ class Comparison:
         *,
         table: TableFormat = "csv",
         html: bool = True,
+        faces: bool = True,
         corruptions: CorruptionResult | None = None,
     ) -> None:
         """Write ``comparison.json``, ``comparison.txt``, a folder a model, ``report.html``.
@@ -118,7 +119,9 @@ class Comparison:
         for name, result in zip(names, self.evaluations, strict=True):
             result.save(folder / name, table=table, html=False)
         if html:
-            write_html(self.evaluations, folder, comparison=self, corruptions=corruptions)
+            write_html(
+                self.evaluations, folder, comparison=self, corruptions=corruptions, faces=faces
+            )
 
 
 def compare(

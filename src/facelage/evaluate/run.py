@@ -65,6 +65,7 @@ class Evaluation:
         *,
         table: TableFormat = "csv",
         html: bool = True,
+        faces: bool = True,
         corruptions: CorruptionResult | None = None,
     ) -> None:
         """Write ``metrics.json``, the predictions, ``report.txt`` and ``report.html``.
@@ -75,8 +76,9 @@ class Evaluation:
             ``"csv"`` or ``"parquet"`` (extra ``parquet``) for the predictions.
         html:
             Write ``report.html`` and its plots too, for which matplotlib and jinja2
-            are needed (extra ``report``); without them there is one warning. The
-            report holds pictures of the faces with the largest errors.
+            are needed (extra ``report``); without them there is one warning.
+        faces:
+            Let the report hold pictures of the faces with the largest errors.
         corruptions:
             What :func:`facelage.evaluate.corruptions.corrupt_and_evaluate` has found.
 
@@ -94,7 +96,7 @@ class Evaluation:
         write_text(folder / "report.txt", text_report(self))
         write_predictions(self.predictions, folder, table)
         if html:
-            write_html([self], folder, corruptions=corruptions)
+            write_html([self], folder, corruptions=corruptions, faces=faces)
 
 
 def evaluate(
@@ -257,6 +259,7 @@ def write_html(
     *,
     comparison: Comparison | None = None,
     corruptions: CorruptionResult | None = None,
+    faces: bool = True,
 ) -> bool:
     """Write ``report.html`` with its plots; False, with a warning, if a package is missing."""
     missing = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
@@ -270,5 +273,5 @@ def write_html(
         return False
     from facelage.evaluate.html import write_report
 
-    write_report(evaluations, folder, comparison=comparison, corruptions=corruptions)
+    write_report(evaluations, folder, comparison=comparison, corruptions=corruptions, faces=faces)
     return True
