@@ -77,3 +77,10 @@ def test_the_version_is_the_installed_one() -> None:
     from importlib.metadata import version
 
     assert facelage.__version__ == version("facelage")
+
+
+def test_the_command_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "facelage", "--version"], capture_output=True, text=True, check=True
+    )
+    assert facelage.__version__ in done.stdout

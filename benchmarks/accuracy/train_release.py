@@ -1,0 +1,71 @@
+"""The whole recipe of the shipped weights, from raw photos to an exported model.
+
+    python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
+
+prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
+teachers.py; --weights are the folders of theirs), trains with release.json, and
+exports OUT/model.onnx, calibrated on UTKFace's validation faces. Each step goes
+on where it was when the command is started again; OUT/times.json adds up the wall
+time of each over all starts. release_weights.py then measures and ships the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+FACELAGE = [sys.executable, "-m", "facelage"]
+#: Folder and options of `facelage prepare`, by data set.
+SOURCES = {
+    "utkface": ("utkface", ["--val", "0.08", "--test", "0.12"]),
+    "aaf": ("aaf.csv", ["--val", "0.08", "--test", "0.12"]),
+    "lfw": ("lfw.csv", ["--val", "0.08", "--test", "0.2", "--group-column", "subject"]),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--weights", action="append", type=Path, required=True)
+    parser.add_argument("--config", type=Path, default=HERE / "release.json")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    out: Path = arguments.out
+    prepared = [out / "prepared" / name for name in SOURCES]
+    backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
+    for name, (source, options) in SOURCES.items():
+        folder = out / "prepared" / name
+        step(out, f"prepare {name}", [*FACELAGE, "prepare", arguments.shared / "data" / source,
+                                      folder, *options])  # fmt: skip
+    folders = [part for folder in arguments.weights for part in ("--weights", folder)]
+    step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
+    run = out / f"run_{arguments.seed}"
+    step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, "--backbone",
+                                    backbone, "--config", arguments.config,
+                                    "--seed", arguments.seed])  # fmt: skip
+    step(out, "export", [*FACELAGE, "export", run, out / "model.onnx", "--check", prepared[0],
+                         "--calibrate", prepared[0]])  # fmt: skip
+
+
+def step(out: Path, name: str, command: list[object]) -> None:
+    """Run one step and add its wall time to OUT/times.json."""
+    start = time.monotonic()
+    try:
+        subprocess.run([str(part) for part in command], check=True)
+    finally:
+        file = out / "times.json"
+        times = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        times[name] = round(times.get(name, 0.0) + time.monotonic() - start, 1)
+        out.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(times, indent=2) + "\n", encoding="utf-8")
+    print(f"{name}: {times[name]:.0f} s in all", flush=True)
+
+
+if __name__ == "__main__":
+    main()
