@@ -7,8 +7,9 @@ PREPARED holds the prepared folders `utkface`, `appa_real_dev` and `frl_london`
 `data/` and `peers/`. More folders of weights follow --weights; peers/README.md
 says how to fill them. Peers whose weights are not found are named as not run.
 
-YuNet has found each face once, in `prepare`; every model is given that face, and
-a face that was not found is a failure of all. Predictions are kept in --out, one
+YuNet has found each face once, in `prepare`; every peer is given that face in its
+photo, facelage the crop that `prepare` cut, as `facelage evaluate` does; a face
+that was not found is a failure of all. Predictions are kept in --out, one
 CSV a set and model, so that a run that was ended goes on where it was; delete a CSV
 whose model or spec has changed. --only and --sets take some of the work, --table
 writes the page from what is there.
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ import cv2
 import numpy as np
 import pandas as pd
 from peers.open import find_weights, open_peer, peer_specs
-from peers.page import Row, page
+from peers.page import Photos, Row, page
 
-from facelage.data.align import align
 from facelage.data.detect import Detection
 from facelage.data.images import load_image
 from facelage.data.manifest import Manifest
+from facelage.data.prepared import agreed_crop
 from facelage.errors import FacelageError
+from facelage.evaluate import evaluate
 from facelage.evaluate.baselines import (
     ConstantModel,
     DeepFaceModel,
@@ -52,30 +53,18 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class Faces:
-    """The labelled photos of one set, and the face of each (None where none was found)."""
+    """The labelled photos of one set, and the face of each (None where none was found).
+
+    `rejected` counts the labelled photos that are not among them, by status.
+    """
 
     name: str
+    manifest: Manifest
+    rejected: dict[str, int]
     photos: list[Path]
     paths: list[str]
     faces: list[Detection | None]
     ages: np.ndarray
-
-
-class Facelage:
-    """Shipped weights, or an .onnx file, given the photo and the face as the peers are."""
-
-    def __init__(self, name: str | None) -> None:
-        path = Path(name) if name and name.endswith(".onnx") else get_weights(name).path("onnx")
-        self.session = AgeSession(path, threads=1)
-        self.name = self.session.name
-
-    def predict_faces(self, images: Sequence[Any], faces: Sequence[Detection | None]) -> np.ndarray:
-        years = np.full(len(images), np.nan)
-        rows = [row for row, face in enumerate(faces) if face is not None]
-        if rows:
-            crops = [align(images[row], faces[row], self.session.crop) for row in rows]
-            years[rows] = self.session.ages(np.stack(crops))
-        return years
 
 
 def detection(box: str, landmarks: str) -> Detection | None:
@@ -88,11 +77,14 @@ def detection(box: str, landmarks: str) -> Detection | None:
 
 def read_faces(prepared: Path, shared: Path, name: str) -> Faces:
     manifest = Manifest.load(prepared / name)
-    frame = manifest.frame[manifest.frame["age"].notna()]
+    labelled = manifest.frame[manifest.frame["age"].notna()]
+    bad = labelled[labelled["status"] != "ok"]
     if SETS[name]:
-        frame = frame[frame["split"] == SETS[name]]
+        frame = labelled[labelled["split"] == SETS[name]]
     else:
-        frame = frame[frame["status"].isin(["ok", "no_face"])]
+        frame = labelled[labelled["status"].isin(["ok", "no_face"])]
+        bad = bad[bad["status"] != "no_face"]
+    rejected = {str(status): int(n) for status, n in bad["status"].value_counts().items()}
     roots = [shared / "data", shared / "data" / name]
     root = next(root for root in roots if (root / frame["path"].iloc[0]).is_file())
     faces = [
@@ -102,7 +94,19 @@ def read_faces(prepared: Path, shared: Path, name: str) -> Faces:
         )
     ]
     paths = list(frame["path"])
-    return Faces(name, [root / path for path in paths], paths, faces, frame["age"].to_numpy(float))
+    photos = [root / path for path in paths]
+    chosen = Manifest(frame, manifest.root)
+    return Faces(name, chosen, rejected, photos, paths, faces, chosen.ages())
+
+
+def predict_ours(session: AgeSession, faces: Faces, file: Path) -> None:
+    """The ages of facelage's weights from the prepared crops, as `facelage evaluate` has them."""
+    if file.is_file():
+        return
+    agreed_crop([faces.manifest.root], session.crop)  # else they would be cut again
+    found = evaluate(session, faces.manifest, rounds=1).predictions
+    table = found[["path", "age", "predicted"]]
+    write_atomically(file, lambda path: table.to_csv(path, index=False))
 
 
 def predict(model: Any, faces: Faces, rows: np.ndarray, file: Path) -> pd.DataFrame:
@@ -188,7 +192,9 @@ def main() -> None:
     torch.set_num_threads(1)
 
     train = Manifest.load(arguments.prepared / "utkface")
-    ours = Facelage(arguments.model)
+    given = arguments.model or ""
+    path = Path(given) if given.endswith(".onnx") else get_weights(given or None).path("onnx")
+    ours = AgeSession(path, threads=1)
     models: dict[str, Any] = {
         ours.name: lambda: ours,
         "constant_mean": lambda: ConstantModel.training_mean(train),
@@ -213,8 +219,12 @@ def main() -> None:
     for key in [] if arguments.table else chosen:
         model = models[key]()
         for name, faces in sorted(sets.items(), key=lambda item: len(item[1].ages)):
-            rows = rows_for(key, len(faces.ages), arguments.slow_faces)
-            predict(model, faces, rows, arguments.out / name / f"{key}.csv")
+            file = arguments.out / name / f"{key}.csv"
+            if model is ours:
+                predict_ours(ours, faces, file)
+            else:
+                rows = rows_for(key, len(faces.ages), arguments.slow_faces)
+                predict(model, faces, rows, file)
     if arguments.only:
         return
 
@@ -233,7 +243,7 @@ def main() -> None:
             figures(key, table, found[ours.name], arguments.rounds) for key, table in found.items()
         ]
     constants = {key: models[key]().age for key in ("constant_mean", "constant_median")}
-    photos = {name: len(faces.ages) for name, faces in sets.items()}
+    photos = {name: Photos(len(faces.ages), faces.rejected) for name, faces in sets.items()}
     write_text(arguments.doc, page(tables, specs, ours.name, constants, photos))
     plain = {name: [row.plain() for row in rows] for name, rows in tables.items()}
     write_text(arguments.out / "figures.json", json.dumps(plain, indent=2) + "\n")

@@ -7,7 +7,9 @@ src/facelage/weights, checks the two against each other on 1,000 faces of
 UTKFace's test split, measures them on the test splits of PREPARED (folders
 utkface, aaf and lfw from `facelage prepare`) and on SHARED_DATA's appa_real_dev
 and frl_london, where the faces have to be found in the photos first, and writes
-NAME.json (the entry) and docs/figures.md (the tables of the model card).
+NAME.json (the entry), docs/figures.md (the tables of the model card) and its
+pictures (release_plots.py; --peers takes what compare_peers.py wrote to --out, to
+draw the best peer beside).
 
 The text of the entry comes from benchmarks/accuracy/NAME.toml.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from release_plots import write_plots
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
@@ -48,6 +51,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("prepared", type=Path)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--peers", type=Path)
     arguments = parser.parse_args()
     text = tomllib.loads((Path(__file__).parent / f"{arguments.name}.toml").read_text())
     model, crop = load_weights(arguments.run)
@@ -91,6 +95,8 @@ def main() -> None:
         limits=text["limits"],
     ).save()
     write_text(DOCS / "figures.md", markdown(results))
+    test = Manifest.load(arguments.prepared / "utkface").usable("test")
+    write_plots(results[0], test, arguments.prepared, arguments.run, peers=arguments.peers)
 
 
 def held_out_crops(folder: Path, crop: CropSpec, count: int = 1000) -> np.ndarray:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -47,6 +49,42 @@ def test_one_model_is_nothing_to_compare(facelage: Callable, data: Path, table: 
     done = facelage("compare", table, "--data", data)
     assert done.code == 1
     assert "nothing to compare" in done.err
+
+
+def test_models_of_one_name_are_told_apart_on_damaged_faces_too(
+    facelage: Callable, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Result:
+        table = pd.DataFrame({"model": ["m"]})
+
+        def save(self, folder: Path) -> None:
+            (folder / "corruptions.csv").touch()
+
+    def corrupt_and_evaluate(models: list, *_: object, **__: object) -> Result:
+        assert (tmp_path / "comparison.json").is_file()
+        asked.extend(model.name for model in models)
+        return Result()
+
+    monkeypatch.setattr("facelage.evaluate.corruptions.corrupt_and_evaluate", corrupt_and_evaluate)
+    monkeypatch.setattr("facelage.evaluate.faces.find_faces", lambda manifest, *_, **__: manifest)
+    html = SimpleNamespace(write_report=lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "facelage.evaluate.html", html)
+    models = ["constant:30", "constant:30"]
+    done = facelage("compare", *models, "--data", data, "--corruptions", "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert asked == ["constant:30", "constant:30 (2)"]
+    assert "constant:30 and constant:30 (2)" in done.out
+    assert (tmp_path / "corruptions.csv").is_file()
+
+
+def test_what_prepare_rejected_is_told(facelage: Callable, data: Path, tmp_path: Path) -> None:
+    frame = Manifest.load(data).frame
+    frame.loc[0, ["status", "split"]] = ["no_face", ""]
+    Manifest(frame, tmp_path).save(tmp_path / "manifest.csv")
+    done = facelage("compare", "constant:30", "constant:40", "--data", tmp_path)
+    assert "1 images that `prepare` rejected are in no figure: 1 no_face" in done.out
 
 
 def test_the_files_that_peers_name_may_lie_elsewhere(

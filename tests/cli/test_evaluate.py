@@ -120,6 +120,93 @@ def test_a_constant_takes_the_training_mean(facelage: Callable, data: Path) -> N
     assert plain["summary"] == named["summary"]
 
 
+def test_a_constant_median_is_not_the_training_mean(facelage: Callable, data: Path) -> None:
+    done = facelage("evaluate", "constant-median", data, "--training-mean", 40)
+    assert done.code == 1
+    assert "--training-data FOLDER" in done.err
+    assert facelage("evaluate", "constant-mean", data).code == 1
+
+
+def test_training_data_give_the_constants_and_the_mean_of_failures(
+    facelage: Callable, data: Path, table: Path
+) -> None:
+    ages = Manifest.load(data).usable("train").ages()
+    assert abs(np.mean(ages) - np.median(ages)) > 1
+    for name, age in (("mean", np.mean(ages)), ("median", np.median(ages))):
+        taken = figures(facelage, f"constant-{name}", data, "--training-data", data)
+        named = figures(facelage, f"constant-{name}:{age:g}", data)
+        assert taken["summary"] == named["summary"]
+    filled = figures(facelage, table, data, "--failures", "training_mean", "--training-data", data)
+    assert (filled["summary"]["n"], filled["training_mean"]) == (8, pytest.approx(np.mean(ages)))
+    twice = ["--training-data", data, "--training-mean", 3]
+    done = facelage("evaluate", "constant-mean", data, *twice)
+    assert "given twice" in done.err
+
+
+def test_images_without_a_face_count_in_no_split_and_among_all(
+    facelage: Callable, data: Path, tmp_path: Path
+) -> None:
+    manifest = Manifest.load(data)
+    frame = manifest.frame.copy()
+    rows = range(5)  # of the train split
+    frame.loc[rows, "status"] = ["no_face", "no_face", "blurred", "exact_duplicate", "no_label"]
+    frame.loc[rows, ["split", "crop"]] = ""
+    frame.loc[4, "age"] = np.nan
+    Manifest(frame, tmp_path).save(tmp_path / "manifest.csv")
+    held_out = figures(facelage, "constant:30", tmp_path)
+    assert (held_out["images"], held_out["failures"]) == (8, {})
+    assert held_out["rejected"] == {
+        "no_face": 2,
+        "blurred": 1,
+        "exact_duplicate": 1,
+        "no_label": 1,
+    }
+    said = facelage("evaluate", "constant:30", tmp_path).out
+    assert "5 images that `prepare` rejected are in no figure: 2 no_face, 1 blurred" in said
+    filling = ("--split", "all", "--failures", "training_mean", "--training-mean", 50)
+    every = figures(facelage, "constant:30", tmp_path, *filling)
+    assert every["failures"] == {"no_face": 2, "blurred": 1}
+    assert every["images"] == every["summary"]["n"] == len(frame) - 2
+    assert every["rejected"] == {"exact_duplicate": 1, "no_label": 1}
+
+
+def test_no_rows_are_a_named_error(facelage: Callable, tmp_path: Path) -> None:
+    tiny.write_faces(tmp_path, {"train": 3}).save(tmp_path / "manifest.csv")
+    done = facelage("evaluate", "constant:30", tmp_path)
+    assert done.code == 1
+    assert "no row in split 'test'" in done.err
+    assert "fix: --split all" in done.err
+    (tmp_path / "photos.csv").write_text("path,age,split\na.png,36,train\n")
+    done = facelage("evaluate", "constant:30", tmp_path / "photos.csv", "--images")
+    assert "no row in split 'test'" in done.err
+
+
+def test_few_rounds_are_refused(facelage: Callable, data: Path) -> None:
+    done = facelage("evaluate", "constant:30", data, "--rounds", 99)
+    assert done.code == 1
+    assert "got: --rounds 99" in done.err
+    assert facelage("evaluate", "constant:30", data, "--rounds", 100).code == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_where_results_go_is_checked_before_anything_runs(
+    facelage: Callable, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("predicted")
+
+    monkeypatch.setattr(f"facelage.evaluate.{command}", never)
+    (tmp_path / "file").touch()
+    models = ["constant:30", data] if command == "evaluate" else ["constant:30", "--data", data]
+    done = facelage(command, *models, "--out", tmp_path / "file/out")
+    assert done.code == 1
+    assert "file is a file" in done.err
+    monkeypatch.setattr("facelage.evaluate.run.find_spec", lambda name: None)
+    done = facelage(command, *models, "--out", tmp_path / "out", "--format", "parquet")
+    assert done.code == 1
+    assert "pyarrow" in done.err
+
+
 def test_parquet_can_be_asked_for(
     facelage: Callable, data: Path, table: Path, tmp_path: Path
 ) -> None:
@@ -140,11 +227,17 @@ def test_faces_can_be_damaged(
             (folder / "corruptions.csv").write_text("model\n")
 
     def corrupt_and_evaluate(models: list, manifest: Manifest, **options: object) -> Result:
+        assert (tmp_path / "out/metrics.json").is_file()  # what is known is safe already
         asked.update(models=[model.name for model in models], rows=len(manifest))
         return Result()
 
     monkeypatch.setattr("facelage.evaluate.corruptions.corrupt_and_evaluate", corrupt_and_evaluate)
-    monkeypatch.setattr("facelage.evaluate.run.write_html", lambda *args, **options: True)
+    drawn = []
+
+    def write_html(*_: object, corruptions: object, **__: object) -> None:
+        drawn.append(corruptions)
+
+    monkeypatch.setattr("facelage.evaluate.run.write_html", write_html)
     manifest = Manifest.load(data)
     manifest.frame["box"] = "1 1 30 30"
     manifest.save(tmp_path / "manifest.csv")
@@ -161,6 +254,7 @@ def test_faces_can_be_damaged(
     assert done.code == 0, done.err
     assert asked == {"models": ["constant:30"], "rows": 8}
     assert "1.25" in done.out
+    assert [type(corruptions) for corruptions in drawn] == [type(None), Result]
     assert (tmp_path / "out/corruptions.csv").is_file()
     done = facelage("evaluate", table, tmp_path, "--corruptions")
     assert done.code == 0

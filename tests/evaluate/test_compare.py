@@ -25,12 +25,12 @@ from facelage.evaluate.report import comparison_report
 
 def people(count: int = 60) -> Manifest:
     ages = np.random.default_rng(1).uniform(5, 85, count)
-    rows = [{"path": f"{i}.jpg", "age": age, "sex": "fm"[i % 2]} for i, age in enumerate(ages)]
+    rows = [{"path": f"{i:03d}.jpg", "age": age, "sex": "fm"[i % 2]} for i, age in enumerate(ages)]
     return from_records(rows, Path())
 
 
 def said(name: str, ages: np.ndarray | pd.Series[Any]) -> PredictionsTable:
-    paths = [f"{i}.jpg" for i in range(len(ages))]
+    paths = [f"{i:03d}.jpg" for i in range(len(ages))]
     return PredictionsTable(pd.DataFrame({"path": paths, "predicted": np.asarray(ages)}), name)
 
 
@@ -114,9 +114,14 @@ def test_the_order_of_the_rows_changes_no_figure(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(30)
     shuffled = Manifest(manifest.frame.iloc[order], manifest.root)
     models = good_and_bad(manifest)
-    one, other = (compare(models, data, rounds=1) for data in (manifest, shuffled))
+    one, other = (compare(models, data, rounds=3) for data in (manifest, shuffled))
     for a, b in zip(one.table, other.table, strict=True):
         assert a["summary"] == pytest.approx(b["summary"], rel=1e-12)
+        assert (a["intervals"], a["macro_mae_interval"]) == (
+            b["intervals"],
+            b["macro_mae_interval"],
+        )
+    assert one.differences[0].intervals == other.differences[0].intervals
     assert one.differences[0].figures == pytest.approx(other.differences[0].figures, abs=1e-9)
 
 
@@ -191,17 +196,23 @@ REPORT = """\
   old 0 7.00 (7.00 to 7.00) 0.0 (0.0 to 0.0) 100.0 (100.0 to 100.0) \
 49.0 (49.0 to 49.0) 0.0 (0.0 to 0.0) 7.00 (7.00 to 7.00)
 
-In brackets 95 % bootstrap intervals; MAE and bias in years, CS and top-1 in %.
+In brackets 95 % bootstrap intervals, drawing 19 faces;
+MAE and bias in years, CS and top-1 in %.
 
-MAE, paired on the same faces:
+Failed:
+  exact  1 no_age
+  old    none
+
+MAE, and CS@5 in percentage points, paired on the same faces:
   exact is better than old by 7.00 years (7.00 to 7.00)
+    CS@5, exact minus old: +100.0 (+100.0 to +100.0)
 """
 
 
 def test_the_report_reads_like_this() -> None:
     ages = np.arange(20.0, 40.0)
     manifest = from_records(
-        [{"path": f"{i}.jpg", "age": age} for i, age in enumerate(ages)], Path()
+        [{"path": f"{i:03d}.jpg", "age": age} for i, age in enumerate(ages)], Path()
     )
     exact = ages.copy()
     exact[4] = math.nan
@@ -213,10 +224,28 @@ def test_the_report_reads_like_this() -> None:
         line.split() for line in REPORT.splitlines()
     ]
     assert all(line == line.rstrip() for line in text.split("\n"))
-    starts = {
-        line.index("(") for line in text.splitlines() if line.startswith(("  exact   ", "  old"))
-    }
+    starts = {line.index("(") for line in text.splitlines()[4:6]}
     assert starts == {text.splitlines()[3].index("MAE") + 5}  # below each other
+
+
+def test_people_are_drawn_not_their_photos() -> None:
+    manifest = people(60)
+    owners = [f"p{i // 6}" for i in range(60)]
+    grouped = Manifest(manifest.frame.assign(group=owners), manifest.root)
+    good, bad = good_and_bad(manifest)
+    result = compare([good, bad], grouped, rounds=100, rejected={"no_face": 3})
+    assert (result.bootstrap_unit, result.n_groups) == ("groups", 10)
+    first, second = (e.predictions["predicted"].to_numpy() for e in result.evaluations)
+    wanted = metrics.paired_interval(
+        metrics.mae, manifest.ages(), first, second, groups=owners, rounds=100
+    )
+    assert result.differences[0].intervals["mae"] == pytest.approx(wanted)
+    text = comparison_report(result)
+    assert "drawing 10 groups (people, near-duplicates) of 60 faces: too few to trust it" in text
+    assert "\n3 images that `prepare` rejected are in no figure: 3 no_face\n" in text
+    plain = result.to_dict()
+    assert (plain["bootstrap_unit"], plain["n_groups"]) == ("groups", 10)
+    assert plain["rejected"] == {"no_face": 3}
 
 
 def test_everything_survives_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,16 @@ from plots import made
 
 from facelage.errors import ConfigError, MissingDependencyError
 from facelage.evaluate import Evaluation
-from facelage.evaluate.compare import compare_evaluations
+from facelage.evaluate.compare import Difference, compare_evaluations
 from facelage.evaluate.corruptions.run import CorruptionResult
 from facelage.evaluate.html import write_report
-from facelage.evaluate.html_tables import headline, number, percent, summaries_table
+from facelage.evaluate.html_tables import (
+    differences_table,
+    headline,
+    number,
+    percent,
+    summaries_table,
+)
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "base"}
 
@@ -199,12 +205,39 @@ def test_differences_come_with_intervals_and_verdicts(
     comparison = compare_evaluations(several[0], data="painted", rounds=30)
     text = read(several[1]).text
     for each in comparison.differences:
-        assert f"{each.a} minus {each.b}" in text
-        assert each.verdict in text
         low, high = each.intervals["mae"]
-        assert f"{number(low, signed=True)} to {number(high, signed=True)}" in text
+        short = (
+            "first better" if high < 0 else "second better" if low > 0 else "no clear difference"
+        )
+        mae = number(each.figures["mae"], signed=True)
+        ends = f"{number(low, signed=True)} to {number(high, signed=True)}"
+        assert f"{each.a} minus {each.b} {short} {mae} {ends}" in text
     # One is far behind, the third is the first with more failures.
     assert "ahead of 1 of the 2 others by more than chance" in text
+
+
+def test_a_verdict_says_which_of_the_two() -> None:
+    figures, even = {"mae": 0.0, "cs5": 0.0}, (-1.0, 1.0)
+    ends = {"first better": (-2.0, -1.0), "second better": (1.0, 2.0), "no clear difference": even}
+    pairs = [Difference("a", "b", figures, {"mae": mae, "cs5": even}, "") for mae in ends.values()]
+    assert [row[1].text for row in differences_table("", pairs).rows] == list(ends)
+
+
+def test_on_a_phone_leading_tables_are_cards_with_every_column_named(
+    single: tuple[Evaluation, Path], several: tuple[list[Evaluation], Path]
+) -> None:
+    named = "MAE, years", "verdict, by MAE", "CS@5", "how", "what it says", "95 % interval"
+    labels: set[str] = set()
+    for _, path in (single, several):
+        page = read(path)
+        tables = [each for each in page.all("div") if "table" in each.get("class", "").split()]
+        stacked = [each["aria-label"] for each in tables if "stacks" in each["class"]]
+        assert stacked[0] in ("All figures", "The models, lowest MAE first")
+        assert "By decade" not in stacked
+        labels |= {each["data-label"] for each in page.all("td") if "data-label" in each}
+        html = path.read_text(encoding="utf-8")
+        assert re.search(r"@media screen and \(max-width: 600px\) \{\s*\.stacks table", html)
+    assert set(named) <= labels
 
 
 def test_two_models_that_differ_by_nothing(tmp_path: Path) -> None:

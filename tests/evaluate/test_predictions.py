@@ -9,9 +9,10 @@ import pytest
 
 import tiny
 from facelage.data.manifest import Manifest, from_records
-from facelage.errors import ManifestError
+from facelage.errors import FacelageWarning, ManifestError
 from facelage.evaluate import Evaluation, evaluate
 from facelage.evaluate.predictions import PredictionsTable
+from facelage.evaluate.report import text_report
 
 
 @pytest.fixture
@@ -35,10 +36,24 @@ def test_predictions_are_matched_by_path_whatever_their_order(people: Manifest) 
 
 
 def test_age_is_the_prediction_where_there_is_no_column_for_it(people: Manifest) -> None:
-    result = evaluate(table(path=["1.jpg", "2.jpg"], age=["12", "22.5"]), people, rounds=5)
+    with pytest.warns(FacelageWarning, match="theirs has no column predicted: its column age is"):
+        ages = table(path=["1.jpg", "2.jpg"], age=["12", "22.5"])
+    result = evaluate(ages, people, rounds=5)
     assert list(result.predictions["predicted"].dropna()) == [12, 22.5]
     both = table(path=["1.jpg"], age=[99.0], predicted=[12.0])
     assert evaluate(both, people, rounds=5).figures["summary"]["mae"] == 2
+
+
+def test_the_truth_is_not_taken_for_predictions(people: Manifest) -> None:
+    with pytest.warns(FacelageWarning, match="age is taken"):
+        truth = table(path=["2.jpg", "1.jpg", "8.jpg"], age=[20, 10, 5])
+    with pytest.raises(ManifestError, match=r"holds the true ages.*all 2 rows; expected: path and"):
+        evaluate(truth, people, rounds=5)
+    for column in ("split", "crop", "sha256"):
+        columns = {"path": ["1.jpg"], "age": [12.0], column: [""]}
+        with pytest.raises(ManifestError, match=rf"age beside {column}; expected: path and pred"):
+            table(**columns)
+        assert len(table(predicted=[12.0], **columns)) == 1
 
 
 def test_what_is_missing_and_what_is_too_much_is_counted(people: Manifest) -> None:
@@ -69,6 +84,7 @@ def test_intervals_are_measured(people: Manifest) -> None:
         "n": 2,
         "share": 0.5,
         "median_width": 7,
+        "beside": 0,
         "by_decade": {
             "10-19": {"n": 1, "share": 1, "median_width": 10},
             "20-29": {"n": 1, "share": 0, "median_width": 4},
@@ -76,12 +92,32 @@ def test_intervals_are_measured(people: Manifest) -> None:
     }
 
 
+def test_intervals_beside_their_prediction_are_counted(people: Manifest) -> None:
+    theirs = table(
+        path=["1.jpg", "2.jpg", "3.jpg", "4.jpg"],
+        predicted=[5.0, 24.5, 33.0, math.nan],
+        low=[5.0, 20.5, 33.5, 1.0],
+        high=[15.0, 24.0, 40.0, 2.0],
+    )
+    with pytest.warns(FacelageWarning, match="theirs: 2 of 3 intervals do not hold their own"):
+        result = evaluate(theirs, people, rounds=5)
+    assert result.figures["coverage"]["beside"] == 2
+    assert "\n  2 do not hold their own prediction\n" in text_report(result)
+
+
+def test_impossible_predictions_are_counted(people: Manifest) -> None:
+    paths = [f"{i}.jpg" for i in range(1, 6)]
+    result = evaluate(table(path=paths, predicted=[-0.1, 0, 150, 150.1, ""]), people, rounds=5)
+    assert result.figures["implausible"] == 2
+    assert "\n2 predictions are below 0 or above 150 years\n" in text_report(result)
+
+
 def test_predictions_for_other_images_are_refused(people: Manifest) -> None:
     message = r"for other images; got: 1 paths, such as 'x/1.jpg'; expected: .* such as '1.jpg'"
     with pytest.raises(ManifestError, match=message):
         evaluate(table(path=["x/1.jpg"], predicted=[1.0]), people)
-    with pytest.raises(ManifestError, match="for other images; got: 0 paths"):
-        evaluate(table(path=[], predicted=[]), people)
+    with pytest.raises(ManifestError, match="the table is empty; got: 0 rows in theirs"):
+        table(path=[], predicted=[])
 
 
 def test_paths_that_occur_twice_are_named() -> None:
@@ -100,6 +136,8 @@ def test_paths_that_occur_twice_are_named() -> None:
         ({"path": ["a", "b"], "predicted": ["1", "old"]}, r"row 2 .* predicted .*; got: 'old'"),
         ({"path": ["a"], "predicted": [1], "low": ["x"], "high": [1]}, "row 1 .* a low that is"),
         ({"path": ["a"], "predicted": [1], "low": [2], "high": [1]}, r"before it starts; got: a"),
+        ({"path": ["a"], "predicted": [1], "low": [1]}, "one end only; got: low; expected: low"),
+        ({"path": ["a"], "predicted": [1], "high": [1]}, "one end only; got: high; expected"),
     ],
 )
 def test_bad_tables_are_named_errors(columns: dict[str, list[object]], message: str) -> None:

@@ -14,7 +14,7 @@ guess on squares
 100 of 103 images predicted; failed: 2 no_face, 1 unreadable (left out of the figures)
 4 images without an age left out
 
-                            95 % bootstrap interval
+                            95 % bootstrap interval, drawing 100 faces
   MAE, years         3.00   3.00 to 3.00
   median, years      3.00   3.00 to 3.00
   MSE, years²        9.00   9.00 to 9.00
@@ -28,19 +28,19 @@ guess on squares
   within years       1     2     3     4     5     6     7     8     9    10    11    12    13    14    15
   faces, %         0.0   0.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0 100.0
 
-  decade       n     MAE    bias    CS@5   CS@10
-  10-19       60    3.00   +3.00  100.0%  100.0%
-  70-79       40    3.00   +3.00  100.0%  100.0%
-  90+          0  of 1 images
+  decade       n  failed     MAE    bias    CS@5   CS@10
+  10-19       60       0    3.00   +3.00  100.0%  100.0%
+  70-79       40       2    3.00   +3.00  100.0%  100.0%
+  90+          0       1
 
-  stage of life       n     MAE    bias    CS@5   CS@10
-  teen 13-17         60    3.00   +3.00  100.0%  100.0%
-  senior 65+         40    3.00   +3.00  100.0%  100.0%
+  stage of life       n  failed     MAE    bias    CS@5   CS@10
+  teen 13-17         60       0    3.00   +3.00  100.0%  100.0%
+  senior 65+         40       3    3.00   +3.00  100.0%  100.0%
 
-  gender       n     MAE    bias    CS@5   CS@10   to best   ratio
-  female      90    3.00   +3.00  100.0%  100.0%     +0.00    1.00
-  male        10    3.00   +3.00  100.0%  100.0%     +0.00    1.00  (few)
-  other        0  of 1 images
+  gender       n  failed     MAE    bias    CS@5   CS@10   to best   ratio
+  female      90       0    3.00   +3.00  100.0%  100.0%     +0.00    1.00
+  male        10       0    3.00   +3.00  100.0%  100.0%     +0.00    1.00  (few)
+  other        0       1
   2 images without gender
 
   challenge age                n      18      20      22      25      30      35
@@ -73,7 +73,7 @@ def evaluation(
         frame["low"] = frame["predicted"] - np.r_[[4.0] * 60, [2.0] * 43]
         frame["high"] = frame["predicted"] + np.r_[[0.0] * 60, [6.0] * 43]
     figures = figures_of(frame, groups=groups, rounds=20, **settings)
-    figures |= {"unlabelled": 4, "extra_predictions": 0}
+    figures |= {"unlabelled": 4, "extra_predictions": 0, "rejected": {}}
     return Evaluation("guess", data, frame, figures)
 
 
@@ -89,6 +89,8 @@ def test_intervals_have_a_table() -> None:
 def test_failures_that_count_as_the_training_mean_are_said_to() -> None:
     text = text_report(evaluation(failures="training_mean", training_mean=33.25))
     assert "1 unreadable (counted as the training mean, 33.2 years)\n" in text
+    [row] = [line.split() for line in text.splitlines() if line.startswith("  70-79")]
+    assert row[1:3] == ["42", "2"]
 
 
 def test_no_failures_and_no_groups_leave_no_lines() -> None:
@@ -104,6 +106,23 @@ def test_predictions_for_other_images_are_mentioned() -> None:
     whole = evaluation()
     whole.figures["extra_predictions"] = 7
     assert "\n7 predictions are for other images\n" in text_report(whole)
+
+
+def test_what_prepare_rejected_is_mentioned() -> None:
+    whole = evaluation()
+    whole.figures["rejected"] = {"no_face": 7, "blurred": 2}
+    assert whole.rejected == {"no_face": 7, "blurred": 2}
+    line = "\n9 images that `prepare` rejected are in no figure: 7 no_face, 2 blurred\n"
+    assert line in text_report(whole)
+
+
+def test_the_unit_of_the_bootstrap_is_said() -> None:
+    whole = evaluation()
+    whole.figures.update(bootstrap_unit="groups", n_groups=30)
+    text = text_report(whole)
+    assert "interval, drawing 30 groups (people, near-duplicates) of 100 faces\n" in text
+    whole.figures["n_groups"] = 29
+    assert "of 100 faces: too few to trust it\n" in text_report(whole)
 
 
 def test_an_empty_side_of_the_legal_age_has_no_rate() -> None:

@@ -25,7 +25,8 @@ from facelage.errors import (
     ManifestError,
     MissingDependencyError,
 )
-from facelage.evaluate import Evaluation, TorchModel, evaluate
+from facelage.evaluate import Evaluation, TorchModel, choose_rows, evaluate
+from facelage.evaluate.run import check_destination
 from facelage.infer import AgePredictor
 from facelage.infer.session import AgeSession
 
@@ -68,7 +69,8 @@ def changed(manifest: Manifest, rows: list[int], **values: object) -> Manifest:
 
 
 def without_images(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    return {name: {k: v for k, v in row.items() if k != "images"} for name, row in rows.items()}
+    beside = ("images", "failed")
+    return {name: {k: v for k, v in row.items() if k not in beside} for name, row in rows.items()}
 
 
 def test_a_perfect_guess_has_no_error(held_out: Manifest) -> None:
@@ -100,7 +102,9 @@ def test_figures_are_the_metrics_of_the_predictions(faces: Manifest) -> None:
         name: metrics.compare_groups(true, said, list(faces.frame[name]))
         for name in ("gender", "split")
     }
-    intervals = metrics.summary_intervals(true, said, rounds=50)
+    order = np.argsort(faces.frame["path"])
+    intervals = metrics.summary_intervals(true[order], said[order], rounds=50)
+    assert (figures["bootstrap_unit"], figures["n_groups"]) == ("faces", None)
     assert figures["macro_mae_interval"] == list(intervals.pop("macro_mae"))
     assert figures["intervals"] == {key: list(ends) for key, ends in intervals.items()}
     assert set(figures["intervals"]) == set(figures["summary"]) - {"n"}
@@ -160,8 +164,91 @@ def test_rows_without_a_group_are_in_no_group(held_out: Manifest) -> None:
 def test_nothing_predicted_is_a_named_error(held_out: Manifest) -> None:
     with pytest.raises(ManifestError, match="no face could be predicted; got: 8 no_face"):
         evaluate(Guess([]), changed(held_out, list(range(8)), status="no_face"))
-    with pytest.raises(ManifestError, match="no face could be predicted; got: 0 rows"):
+    with pytest.raises(ManifestError, match="there is no image to measure"):
         evaluate(Guess([]), Manifest(held_out.frame.iloc[:0], held_out.root))
+    with pytest.raises(ManifestError, match=r"8 images, none with an age; .*fix: check the data"):
+        evaluate(Guess([]), changed(held_out, list(range(8)), age=math.nan))
+
+
+def test_a_groups_faces_are_drawn_together(faces: Manifest) -> None:
+    rng = np.random.default_rng(0)
+    owners = [f"p{i % 6}" for i in range(len(faces))]
+    owners[3] = ""
+    manifest = Manifest(faces.frame.assign(group=owners), faces.root)
+    said = faces.ages() + rng.normal(2, 5, len(faces))
+    figures = evaluate(Guess(list(said)), manifest, rounds=50).figures
+    assert (figures["bootstrap_unit"], figures["n_groups"]) == ("groups", 7)
+    order = np.argsort(faces.frame["path"])
+    wanted = metrics.summary_intervals(
+        faces.ages()[order], said[order], groups=np.array(owners, object)[order], rounds=50
+    )
+    assert figures["intervals"]["mae"] == list(wanted["mae"])
+    backwards = Manifest(manifest.frame.iloc[::-1], manifest.root)
+    again = evaluate(Guess(list(said[::-1])), backwards, rounds=50).figures
+    for name in ("intervals", "macro_mae_interval"):
+        assert again[name] == figures[name]
+
+
+@pytest.mark.parametrize("name", ["predicted", "low", "high", "status", "reason"])
+def test_an_evaluations_own_columns_are_no_groups(name: str, held_out: Manifest) -> None:
+    manifest = Manifest(held_out.frame.assign(predicted=1.0, low=0.0, high=2.0), held_out.root)
+    with pytest.raises(ManifestError, match=f"can't be grouped by; got: {name};"):
+        evaluate(Guess([0.0] * 8), manifest, groups=("gender", name))
+
+
+def test_what_prepare_rejected_stays_known(held_out: Manifest) -> None:
+    result = evaluate(Guess([0.0] * 8), held_out, rounds=1, rejected={"no_face": 2})
+    assert result.rejected == result.figures["rejected"] == {"no_face": 2}
+    assert evaluate(Guess([0.0] * 8), held_out, rounds=1).rejected == {}
+
+
+def statuses(faces: Manifest) -> Manifest:
+    given = ["no_face", "exact_duplicate", "bad_label", "unreadable", "no_face"]
+    manifest = changed(faces, list(range(5)), split="", crop="")
+    manifest.frame.loc[list(range(5)), "status"] = given
+    return manifest
+
+
+def test_rejected_images_belong_to_no_split(faces: Manifest) -> None:
+    rows, rejected = choose_rows(statuses(faces), "test")
+    assert list(rows.frame["path"]) == list(faces.usable("test").frame["path"])
+    assert rejected == {"no_face": 2, "exact_duplicate": 1, "bad_label": 1, "unreadable": 1}
+
+
+def test_images_without_a_face_are_failures_of_all_splits(faces: Manifest) -> None:
+    rows, rejected = choose_rows(statuses(faces))
+    assert rejected == {"exact_duplicate": 1, "bad_label": 1}
+    assert len(rows) == len(faces) - 2
+    result = evaluate(
+        Guess(list(faces.ages()[5:])), rows, failures="training_mean", training_mean=30, rounds=1
+    )
+    assert result.figures["failures"] == {"no_face": 2, "unreadable": 1}
+    assert result.figures["summary"]["n"] == len(rows)
+
+
+def test_no_row_is_a_named_error(faces: Manifest) -> None:
+    nobody = Manifest(faces.frame.iloc[:0], faces.root)
+    with pytest.raises(ManifestError, match="no row to measure; got: 0 rows"):
+        choose_rows(nobody)
+    twice = changed(faces, list(range(len(faces))), status="exact_duplicate", split="")
+    with pytest.raises(ManifestError, match=f"no row to measure; got: {len(faces)} exact_dupl"):
+        choose_rows(twice)
+    some = changed(faces.usable("train"), [0, 1], split="")
+    with pytest.raises(ManifestError, match=r"no row in split 'val'; got: 2 without a split, 22 t"):
+        choose_rows(some, "val")
+
+
+def test_a_destination_that_is_a_file_is_refused(
+    held_out: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    result = evaluate(Guess([1.0] * 8), held_out, rounds=1)
+    for out in (tmp_path / "file", tmp_path / "file/a/b", Path("file"), Path("file/a")):
+        with pytest.raises(ConfigError, match=r"can't be written there; got: .*file is a file"):
+            result.save(out, html=False)
+    assert check_destination("a/b", "csv") == Path("a/b")
+    assert not Path("a").exists()
 
 
 @pytest.mark.parametrize("size", [64, 33, 128])
@@ -273,6 +360,7 @@ def test_everything_survives_its_files(
             "folder": tmp_path / "report",
             "comparison": None,
             "corruptions": None,
+            "faces": True,
         }
     ]
     assert result.root == faces.root
@@ -358,6 +446,7 @@ def test_failures_are_counted_beside_every_group(held_out: Manifest) -> None:
     assert {n: (r["n"], r["images"]) for n, r in figures["by_group"]["gender"].items()} == {
         "female": (8 - len(rows) - 1, 3)
     }
+    assert {n: r["failed"] for n, r in figures["by_group"]["gender"].items()} == {"female": 1}
     assert figures["empty_groups"]["gender"] == {"male": 4}
     assert figures["ungrouped"] == {"gender": 1}
     assert figures["empty_groups"]["life_stage"] == {"teen 13-17": 1, "senior 65+": 2}

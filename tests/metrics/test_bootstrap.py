@@ -97,6 +97,51 @@ def test_a_seed_decides_the_interval() -> None:
     assert all(one != other for one, other in zip(intervals(1), intervals(2), strict=True))
 
 
+def test_every_face_a_group_of_its_own_is_no_groups_at_all() -> None:
+    true, predicted = faces()
+    plain = summary_intervals(true, predicted, rounds=50)
+    for groups in ([""] * 200, [None] * 200, range(200)):
+        assert summary_intervals(true, predicted, groups=list(groups), rounds=50) == plain
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_groups_are_drawn_with_all_their_faces(name: str) -> None:
+    true, predicted = faces(60)
+    owner = np.r_[np.arange(40) % 7, 100 + np.arange(20)]  # the last 20 have no group
+    names = [str(number) if number < 100 else "" for number in owner]
+    drawn = np.random.default_rng(3)
+    units = list(dict.fromkeys(owner))
+    wanted = []
+    for _ in range(40):
+        rows = np.concatenate(
+            [np.flatnonzero(owner == units[i]) for i in drawn.integers(0, 27, 27)]
+        )
+        wanted.append(FIGURES[name](true[rows], predicted[rows]))
+    found = resampled_figures(true, predicted, groups=names, rounds=40, seed=3)[name]
+    assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+    options: dict[str, Any] = {"groups": names, "rounds": 40, "seed": 3}
+    ends = pytest.approx(percentiles(np.array(wanted)), rel=1e-9, abs=1e-12)
+    assert bootstrap_interval(FIGURES[name], true, predicted, **options) == ends
+    assert summary_intervals(true, predicted, **options)[name] == ends
+    second = predicted + np.random.default_rng(9).normal(0, 3, 60)
+    one, other = (resampled_figures(true, p, **options)[name] for p in (predicted, second))
+    paired = paired_interval(FIGURES[name], true, predicted, second, **options)
+    assert paired == pytest.approx(percentiles(one - other), rel=1e-9, abs=1e-12)
+
+
+def test_photos_of_few_people_say_less_than_their_number() -> None:
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(40), 10)
+    true = rng.uniform(10, 80, 400)
+    predicted = true + rng.normal(0, 6, 40)[people]  # as wrong on every photo of a person
+
+    def width(**options: Any) -> float:
+        low, high = bootstrap_interval(metrics.bias, true, predicted, rounds=500, **options)
+        return high - low
+
+    assert width(groups=people) == pytest.approx(10**0.5 * width(), rel=0.15)
+
+
 def test_the_global_generator_is_neither_used_nor_moved() -> None:
     np.random.seed(1)  # noqa: NPY002 - the global generator is what must stay as it is
     first = intervals(1)
@@ -158,6 +203,8 @@ def test_bad_input_is_a_named_error() -> None:
         lambda: bootstrap_interval(metrics.mae, [], []),
         lambda: summary_intervals([1, 2], [1]),
         lambda: paired_interval(metrics.mae, [1], [1], [float("nan")]),
+        lambda: summary_intervals([1, 2], [1, 2], groups=["a"]),
+        lambda: paired_interval(metrics.mae, [1], [1], [2], groups=["a", "b"]),
     ):
         with pytest.raises(InvalidArrayError):
             call()

@@ -29,13 +29,13 @@ COMMAND = r"""python benchmarks/accuracy/compare_peers.py PREPARED ../shared \
 INTRODUCTION = """\
 # Comparison with other models
 
-Facelage's shipped weights, two constants and other projects' models on the same faces. YuNet
-found each face once, and every model was given that face, cut as its own project cuts it. A photo
-in which YuNet found no face is a failure of every model. [Evaluation](evaluation.md) defines the
-figures; in parentheses stands the 95 % bootstrap interval over faces (1,000 rounds). The last
-column is the MAE of facelage minus that of the model, on the faces that both predicted, with its
-paired interval. Facelage is clearly ahead where that interval lies below zero; the column says
-where it is not."""
+Facelage's shipped weights, two constants and other projects' models on the same faces. YuNet found
+each face once, and every model was given that face, cut as its own project cuts it; facelage's
+rows are what `facelage evaluate` gives on the prepared folders. A photo in which YuNet found no
+face is a failure of every model. [Evaluation](evaluation.md) defines the figures; in parentheses
+stands the 95 % bootstrap interval over faces (1,000 rounds). The last column is the MAE of
+facelage minus that of the model, on the faces that both predicted, with its paired interval.
+Facelage is clearly ahead where that interval lies below zero; the column says where it is not."""
 
 MODELS = """\
 Colour order, scaling and decoding of each are in its spec, `benchmarks/accuracy/peers/*.toml`.
@@ -69,6 +69,25 @@ kept, so a run that was ended goes on where it was."""
 
 
 @dataclass(frozen=True)
+class Photos:
+    """The labelled photos of a set, and those beside them that `prepare` rejected, by status."""
+
+    count: int
+    rejected: dict[str, int]
+
+    @property
+    def words(self) -> str:
+        text = f"{self.count:,} labelled photos."
+        if self.rejected:
+            kinds = ", ".join(f"{n:,} {status}" for status, n in self.rejected.items())
+            text += (
+                f" `prepare` rejected {sum(self.rejected.values()):,} more of the whole set "
+                f"({kinds}), which belong to no split and were shown to no model."
+            )
+        return text
+
+
+@dataclass(frozen=True)
 class Row:
     """One model on one set."""
 
@@ -97,7 +116,7 @@ def page(
     specs: dict[str, PeerSpec],
     ours: str,
     constants: dict[str, float],
-    photos: dict[str, int],
+    photos: dict[str, Photos],
 ) -> str:
     """The whole page.
 
@@ -110,7 +129,7 @@ def page(
     constants:
         Years of the constant baselines.
     photos:
-        Labelled photos of each set.
+        Of each set.
     """
     titles = {name: spec.about["title"] for name, spec in specs.items()} | {
         ours: f"**facelage, {ours}**",
@@ -126,8 +145,8 @@ def page(
     )
     for name, rows in tables.items():
         title, note = SETS[name]
-        parts.append(f"## {title}\n\n{photos[name]:,} labelled photos. {note}")
-        parts.append(_table(rows, titles, ours, photos[name]))
+        parts.append(f"## {title}\n\n{photos[name].words} {note}")
+        parts.append(_table(rows, titles, ours, photos[name].count))
     parts += [
         "## The models",
         _models([spec for name, spec in specs.items() if name in run]),
@@ -163,8 +182,9 @@ def _table(rows: list[Row], titles: dict[str, str], ours: str, photos: int) -> s
     for row in sorted(rows, key=lambda row: row.summary["mae"]):
         low, high = row.difference_interval
         gap = f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f}) {row.verdict}".strip()
+        run = row.n + row.failures
         cells = [
-            titles[row.label],
+            titles[row.label] + (f", {run:,} faces" if run < photos else ""),
             f"{row.n:,}",
             str(row.failures),
             _cell(row, "mae", 1, 2),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facelage.cli.evaluate import corrupt, measuring_options, open_for, read_data
-from facelage.cli.options import echo_file
+from facelage.cli.evaluate import corrupt, measuring_options, open_for, read_data, save
 
 
 @click.command("compare")
@@ -43,18 +43,30 @@ def command(
     """
     from facelage.evaluate import compare
     from facelage.evaluate.report import comparison_report
+    from facelage.evaluate.run import check_destination
 
+    if out is not None:
+        check_destination(out, table)
     manifest, title, settings = read_data(data, **options)
     # Photos or crops, all models get the same faces: see facelage.evaluate.compare.
-    opened = [open_for(name, options | {"images": False}) for name in models]
+    opened = named_apart([open_for(name, options | {"images": False}) for name in models])
     result = compare(opened, manifest, data=title, **settings)
     plain = json.dumps(result.to_dict(), indent=2) if as_json else comparison_report(result)
     click.echo(plain, nl=as_json)
+    save(result, out, "comparison.json", table=table, faces=faces)
     damaged = corrupt(opened, manifest, settings, as_json) if corruptions else None
-    if out is not None:
-        result.save(out, table=table, faces=faces, corruptions=damaged)
-        if damaged is not None:
-            damaged.save(out)
-        echo_file(out / "comparison.json")
-        if (out / "report.html").is_file():
-            echo_file(out / "report.html")
+    if damaged is not None:
+        save(result, out, "corruptions.csv", table=table, faces=faces, corruptions=damaged)
+
+
+def named_apart(models: list[Any]) -> list[Any]:
+    """The models; those of a name that came before as copies with a number behind it."""
+    from facelage.evaluate.measure import different_names
+
+    apart = []
+    for model, name in zip(models, different_names([m.name for m in models]), strict=True):
+        if model.name != name:
+            model = copy(model)
+            model.name = name
+        apart.append(model)
+    return apart

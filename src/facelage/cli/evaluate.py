@@ -18,10 +18,15 @@ from facelage.cli.options import (
     reader_options,
 )
 
+#: Fewer rounds give ends that jump from seed to seed.
+MIN_ROUNDS = 100
+
 if TYPE_CHECKING:
     from facelage.data.manifest import Manifest
+    from facelage.evaluate.compare import Comparison
     from facelage.evaluate.corruptions import CorruptionResult
     from facelage.evaluate.models import Model
+    from facelage.evaluate.run import Evaluation
 
 
 def measuring_options(function: F) -> F:
@@ -32,7 +37,8 @@ def measuring_options(function: F) -> F:
             type=click.Choice(["train", "val", "test", "all"]),
             default="test",
             show_default=True,
-            help="Which rows, where the data has splits.",
+            help="Which rows, where the data has splits. all: also those that prepare found no "
+            "usable face in, as failures.",
         ),
         click.option(
             "--images",
@@ -55,7 +61,9 @@ def measuring_options(function: F) -> F:
             "--group", "groups", multiple=True, help="Column to break the figures down by."
         ),
         click.option("--name", default="", help="Name of the data in the report."),
-        click.option("--rounds", default=1000, show_default=True, help="Bootstrap rounds."),
+        click.option(
+            "--rounds", default=1000, show_default=True, help="Bootstrap rounds, 100 or more."
+        ),
         click.option(
             "--failures",
             type=click.Choice(["left_out", "training_mean"]),
@@ -64,7 +72,14 @@ def measuring_options(function: F) -> F:
             help="Faces without an age: in no figure, or as if the training mean were predicted.",
         ),
         click.option(
-            "--training-mean", type=float, help="Mean age of the training data, in years."
+            "--training-mean",
+            type=float,
+            help="Mean age of the training data, in years: for --failures and constant-mean.",
+        ),
+        click.option(
+            "--training-data",
+            type=click.Path(path_type=Path, exists=True),
+            help="Prepared folder whose train split gives the mean and the median age instead.",
         ),
         click.option(
             "--legal-age",
@@ -139,19 +154,30 @@ def command(
     """
     from facelage.evaluate import evaluate
     from facelage.evaluate.report import text_report
+    from facelage.evaluate.run import check_destination
 
+    if out is not None:
+        check_destination(out, table)
     manifest, title, settings = read_data(data, **options)
     opened = open_for(model, options)
     result = evaluate(opened, manifest, data=title, **settings)
     click.echo(json.dumps(result.figures, indent=2) if as_json else text_report(result), nl=as_json)
+    save(result, out, "metrics.json", table=table, faces=faces)
     damaged = corrupt([opened], manifest, settings, as_json) if corruptions else None
-    if out is not None:
-        result.save(out, table=table, faces=faces, corruptions=damaged)
-        if damaged is not None:
-            damaged.save(out)
-        echo_file(out / "metrics.json")
-        if (out / "report.html").is_file():
-            echo_file(out / "report.html")
+    if damaged is not None:
+        save(result, out, "corruptions.csv", table=table, faces=faces, corruptions=damaged)
+
+
+def save(result: Evaluation | Comparison, out: Path | None, first: str, **options: Any) -> None:
+    """Write the result to the folder `out`, if there is one, and name the file `first`."""
+    if out is None:
+        return
+    result.save(out, **options)
+    if options.get("corruptions") is not None:
+        options["corruptions"].save(out)
+    echo_file(out / first)
+    if (out / "report.html").is_file():
+        echo_file(out / "report.html")
 
 
 def read_data(
@@ -166,6 +192,7 @@ def read_data(
     rounds: int,
     failures: str,
     training_mean: float | None,
+    training_data: Path | None,
     legal_age: int,
     nominal: float,
     progress: bool,
@@ -174,18 +201,23 @@ def read_data(
 ) -> tuple[Manifest, str, dict[str, Any]]:
     """The rows to measure on, the data's title, and the settings of ``evaluate``."""
     from facelage.data.manifest import Manifest
+    from facelage.errors import ConfigError
+    from facelage.evaluate.faces import choose_rows
 
+    if rounds < MIN_ROUNDS:
+        raise ConfigError(
+            "too few bootstrap rounds", got=f"--rounds {rounds}", expected=f"{MIN_ROUNDS} or more"
+        )
     title = name or data.stem
-    if images:
-        manifest = read_source(data, **reader)
-        given = manifest.frame["split"]
-        if split != "all" and (given != "").any():
-            manifest = Manifest(manifest.frame[given == split], manifest.root)
-            title = f"{title}, {split} split"
-    else:
-        manifest = Manifest.load(data).usable(None if split == "all" else split)
-        title = title if split == "all" else f"{title}, {split} split"
+    manifest = read_source(data, **reader) if images else Manifest.load(data)
+    whole = split == "all" or (images and not manifest.frame["split"].any())
+    if not whole:
+        title = f"{title}, {split} split"
+    manifest, rejected = choose_rows(manifest, None if whole else split)
+    if failures == "training_mean":
+        training_mean = training_age("mean", training_mean, training_data)
     settings = {
+        "rejected": rejected,
         "photos": photos,
         "detector": detector,
         "groups": groups,
@@ -204,12 +236,34 @@ def open_for(name: str, options: dict[str, Any]) -> Model:
     from facelage.evaluate import OnnxModel, open_model
     from facelage.infer import AgePredictor
 
-    if name in ("constant-mean", "constant-median") and options["training_mean"] is not None:
-        name = f"{name}:{options['training_mean']:g}"
+    if name in ("constant-mean", "constant-median"):
+        mean = options["training_mean"] if name == "constant-mean" else None
+        age = training_age(name.removeprefix("constant-"), mean, options["training_data"])
+        name = name if age is None else f"{name}:{age:g}"
     opened = open_model(None if name == "default" else name, weights=options["weights"])
     if options["images"] and isinstance(opened, OnnxModel):
         return AgePredictor(opened.session, options["detector"])
     return opened
+
+
+def training_age(middle: str, given: float | None, data: Path | None) -> float | None:
+    """The "mean" or "median" age of the training data in years, as given or from a folder."""
+    from facelage.data.manifest import Manifest
+    from facelage.errors import ConfigError
+    from facelage.evaluate.baselines import ConstantModel
+
+    if data is None:
+        return given
+    if given is not None:
+        raise ConfigError(
+            "the mean age of the training data is given twice",
+            got=f"--training-mean {given:g} and --training-data {data}",
+            fix="leave one out",
+        )
+    trained = Manifest.load(data)
+    if middle == "mean":
+        return ConstantModel.training_mean(trained).age
+    return ConstantModel.training_median(trained).age
 
 
 def corrupt(

@@ -1,6 +1,7 @@
 """Measure age models on labelled faces."""
 
 from facelage.evaluate.compare import Comparison, Difference, compare, compare_evaluations
+from facelage.evaluate.faces import choose_rows
 from facelage.evaluate.models import (
     CropModel,
     FaceModel,
@@ -22,6 +23,7 @@ __all__ = [
     "OnnxModel",
     "PredictionsTable",
     "TorchModel",
+    "choose_rows",
     "compare",
     "compare_evaluations",
     "evaluate",

@@ -1,7 +1,10 @@
 """Face chips: each photo cut down to one face with room around it.
 
 Every model of a comparison is given the same chips, so that damage done to a
-chip is the same damage for each of them, whatever crop it takes.
+chip is the same damage for each of them, whatever crop it takes. A chip is a
+part of the photo, pixel for pixel, so that without damage a model says of it
+what it says of the photo; only of very large faces it is reduced, to bound
+the memory that it takes.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from facelage.data.manifest import Manifest
 from facelage.errors import ConfigError, DetectorError, ImageError
 
 MARGIN = 2.0  # the chip's side over the longer side of the face's box
-FACE_SIDE = 160  # the longest side of a face's box in a chip, in pixels
+FACE_SIDE = 512  # the longest side of a face's box in a chip: well above any model's crop
 
 
 @dataclass(frozen=True, slots=True)

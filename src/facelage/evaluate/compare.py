@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -17,12 +17,20 @@ from facelage.data.detect import DetectorLike
 from facelage.data.manifest import Manifest
 from facelage.errors import ConfigError, ManifestError
 from facelage.evaluate.faces import find_faces
-from facelage.evaluate.figures import Failures, check_settings, counted_rows
-from facelage.evaluate.measure import name_of, needs_faces
+from facelage.evaluate.figures import (
+    Failures,
+    bootstrap_facts,
+    bootstrap_groups,
+    check_settings,
+    counted_rows,
+    drawn_order,
+)
+from facelage.evaluate.measure import different_names, name_of, needs_faces
 from facelage.evaluate.models import Model
 from facelage.evaluate.run import (
     Evaluation,
     TableFormat,
+    check_destination,
     evaluate,
     labelled_rows,
     write_html,
@@ -77,6 +85,8 @@ class Comparison:
         and over all images ``images`` and ``failures`` (by status).
     differences:
         For each pair of models.
+    bootstrap_unit, n_groups:
+        What the intervals draw, as in an evaluation's figures.
     """
 
     data: str
@@ -84,12 +94,17 @@ class Comparison:
     n: int
     table: tuple[dict[str, Any], ...]
     differences: tuple[Difference, ...]
+    bootstrap_unit: str = "faces"
+    n_groups: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, with the evaluations' figures by model."""
         return {
             "data": self.data,
             "n": self.n,
+            "rejected": self.evaluations[0].rejected,
+            "bootstrap_unit": self.bootstrap_unit,
+            "n_groups": self.n_groups,
             "table": list(self.table),
             "differences": [asdict(difference) for difference in self.differences],
             "figures": {result.model: result.figures for result in self.evaluations},
@@ -111,11 +126,11 @@ class Comparison:
         """
         from facelage.evaluate.report import comparison_report
 
-        folder = Path(folder)
+        folder = check_destination(folder, table)
         write_text(folder / "comparison.json", json.dumps(self.to_dict(), indent=2) + "\n")
         write_text(folder / "comparison.txt", comparison_report(self))
         plain = [re.sub(r"[^\w.-]+", "_", result.model).strip(".") for result in self.evaluations]
-        names = _different([name or "model" for name in plain])
+        names = different_names([name or "model" for name in plain])
         for name, result in zip(names, self.evaluations, strict=True):
             result.save(folder / name, table=table, html=False)
         if html:
@@ -135,6 +150,7 @@ def compare(
     training_mean: float | None = None,
     legal_age: int = 18,
     nominal: float = 0.9,
+    rejected: Mapping[str, int] | None = None,
     detector: DetectorLike = "auto",
     photos: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
@@ -151,7 +167,9 @@ def compare(
     models:
         Two or more; what :func:`facelage.evaluate.evaluate` takes. Those of one
         name get a number behind it.
-    manifest, data, groups, rounds, failures, training_mean, legal_age, nominal, detector, photos:
+    manifest, data, groups, rounds, failures, training_mean, legal_age, nominal:
+        As for :func:`facelage.evaluate.evaluate`.
+    rejected, detector, photos, batch_size, progress:
         As for :func:`facelage.evaluate.evaluate`.
 
     Raises
@@ -164,12 +182,12 @@ def compare(
     check_settings(failures, training_mean, nominal)
     if len(models) < 2:
         raise ConfigError("nothing to compare", got=f"{len(models)} models", expected="2 or more")
+    names = different_names([name_of(model) for model in models])
     labelled_rows(manifest, groups)  # refuse bad data before the first model runs
     folder = Path(photos) if photos is not None else None
     with_faces = manifest
     if any(needs_faces(model, manifest) for model in models):
         with_faces = find_faces(manifest, detector, photos=folder, progress=progress)
-    names = _different([name_of(model) for model in models])
     evaluations = []
     for name, model in zip(names, models, strict=True):
         result = evaluate(
@@ -182,6 +200,7 @@ def compare(
             training_mean=training_mean,
             legal_age=legal_age,
             nominal=nominal,
+            rejected=rejected,
             detector=detector,
             photos=photos,
             batch_size=batch_size,
@@ -225,7 +244,13 @@ def compare_evaluations(
         )
     true = first["age"].to_numpy(np.float64)[common]
     ages = [predicted[common] for predicted in filled]
-    resampled = [resampled_figures(true, predicted, rounds=rounds) for predicted in ages]
+    faces = first.iloc[np.flatnonzero(common)]
+    order, units = drawn_order(faces), bootstrap_groups(faces)
+    groups = None if units is None else units[order]
+    resampled = [
+        resampled_figures(true[order], predicted[order], groups=groups, rounds=rounds)
+        for predicted in ages
+    ]
     table = []
     for result, predicted, draws in zip(evaluations, ages, resampled, strict=True):
         intervals = {name: list(percentiles(values)) for name, values in draws.items()}
@@ -244,7 +269,14 @@ def compare_evaluations(
         _difference(table[i], table[j], resampled[i], resampled[j])
         for i, j in combinations(range(len(table)), 2)
     )
-    return Comparison(data, tuple(evaluations), int(common.sum()), tuple(table), differences)
+    return Comparison(
+        data,
+        tuple(evaluations),
+        int(common.sum()),
+        tuple(table),
+        differences,
+        **bootstrap_facts(units),
+    )
 
 
 def _difference(
@@ -275,15 +307,3 @@ def _difference(
             f"{by:+.2f} years ({low:+.2f} to {high:+.2f})"
         )
     return Difference(a["model"], b["model"], figures, intervals, verdict)
-
-
-def _different(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that occurred before."""
-    taken: list[str] = []
-    for name in names:
-        number, candidate = 1, name
-        while candidate.lower() in (other.lower() for other in taken):
-            number += 1
-            candidate = f"{name} ({number})"
-        taken.append(candidate)
-    return taken

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -20,6 +22,52 @@ from facelage.errors import DetectorError, ImageError, ManifestError
 from facelage.evaluate.chips import locate_photos, read_detection
 
 Rows = Sequence[int] | NDArray[np.int64]
+#: Statuses of images that no evaluation counts: another image of the data is the same,
+#: or their true age is not known. All others but ok say that a model has no face to
+#: judge, and are failures.
+DROPPED = ("exact_duplicate", "near_duplicate", "no_label", "bad_label")
+
+
+def choose_rows(manifest: Manifest, split: str | None = None) -> tuple[Manifest, dict[str, int]]:
+    """The rows of a prepared folder to measure on, and what is left out, by status.
+
+    Rows that `prepare` rejected belong to no split, and are counted with each.
+    Without `split` those that have no face to judge (``no_face``, ``unreadable``,
+    ``several_faces``, ``small_face``, ``blurred``) are among the rows, where they
+    count as failures; duplicates, and images without a possible age, never are.
+
+    Parameters
+    ----------
+    split:
+        ``train``, ``val`` or ``test``; all rows by default.
+
+    Returns
+    -------
+    tuple
+        The rows, and the number of rejected rows that are not among them by status:
+        the parameters `manifest` and `rejected` of :func:`facelage.evaluate.evaluate`.
+
+    Raises
+    ------
+    ManifestError
+        If there is no such row.
+    """
+    frame = manifest.frame
+    there = pd.Series(True, frame.index) if split is None else frame["split"] == split
+    chosen = there & ~frame["status"].isin(DROPPED)
+    if not chosen.any():
+        counts = Counter(frame["status"] if split is None else frame["split"])
+        raise ManifestError(
+            "no row to measure" if split is None else f"no row in split {split!r}",
+            got=", ".join(f"{n} {name or 'without a split'}" for name, n in counts.items())
+            or "0 rows",
+            fix="" if split is None else "--split all",
+        )
+    rejected = ~chosen & (frame["status"] != "ok") & (there | (frame["split"] == ""))
+    return (
+        Manifest(frame[chosen], manifest.root),
+        {str(k): int(v) for k, v in frame.loc[rejected, "status"].value_counts().items()},
+    )
 
 
 def find_faces(

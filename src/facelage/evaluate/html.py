@@ -146,10 +146,10 @@ def _leading_tables(
         else "Failures are treated differently: each model's part says how."
     )
     missing = [(each.model, each.figures, failures(each)) for each in evaluations]
-    shown.append(tables.failures_table(missing, note))
     if comparison is not None and (pairs := _pairs(comparison, with_best=True)):
         best = _best(comparison)
         shown.append(tables.differences_table(f"{best} and the others", pairs))
+    shown.append(tables.failures_table(missing, note))
     return shown
 
 

@@ -47,6 +47,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
     words: bool = False  # the last column holds sentences
+    stacks: bool = False  # on a phone each row is a card, so that no column is out of sight
 
 
 def number(value: float | None, decimals: int = 2, *, signed: bool = False) -> str:
@@ -90,7 +91,7 @@ def headline_table(figures: Mapping[str, Any]) -> Table:
         title = name if unit == "%" else f"{name}, {unit}"
         rows.append([Cell(title), Cell(cell.text), Cell(cell.small), Cell(n), Cell(says)])
     head = ("figure", "value", "95 % interval", "faces", "what it says")
-    return Table("All figures", head, rows, words=True)
+    return Table("All figures", head, rows, words=True, stacks=True)
 
 
 def models_table(figures: Sequence[Mapping[str, Any]], names: Sequence[str], note: str) -> Table:
@@ -109,8 +110,8 @@ def models_table(figures: Sequence[Mapping[str, Any]], names: Sequence[str], not
         )
     ]
     head = ("model", "faces", "failed", *(named[key] for key in keys))
-    note += " Below each figure its 95 % bootstrap interval. Errors in years, MSE in years²."
-    return Table("The models, lowest MAE first", head, rows, note.strip())
+    note += " In small print: 95 % bootstrap intervals. Errors in years, MSE in years²."
+    return Table("The models, lowest MAE first", head, rows, note.strip(), stacks=True)
 
 
 def differences_table(caption: str, differences: Iterable[Difference]) -> Table:
@@ -121,6 +122,7 @@ def differences_table(caption: str, differences: Iterable[Difference]) -> Table:
         rows.append(
             [
                 Cell(f"{each.a} minus {each.b}"),
+                Cell(_verdict(*each.intervals["mae"])),
                 Cell(
                     number(each.figures["mae"], signed=True),
                     " to ".join(number(end, signed=True) for end in each.intervals["mae"]),
@@ -129,15 +131,19 @@ def differences_table(caption: str, differences: Iterable[Difference]) -> Table:
                     number(100 * each.figures["cs5"], 1, signed=True),
                     " to ".join(number(end, 1, signed=True) for end in shares),
                 ),
-                Cell(each.verdict),
             ]
         )
-    head = ("pair", "MAE, years", "CS@5, % points", "verdict, by MAE")
+    head = ("pair", "verdict, by MAE", "MAE, years", "CS@5, % points")
     note = (
-        "Below each difference its 95 % interval (paired bootstrap: the same faces for both). "
-        "Where it holds 0, chance may be all there is to it."
+        "In small print: 95 % intervals (paired bootstrap: the same faces for both). "
+        "Where one holds 0, chance may be all there is to it."
     )
-    return Table(caption, head, rows, note, words=True)
+    return Table(caption, head, rows, note, stacks=True)
+
+
+def _verdict(low: float, high: float) -> str:
+    """Which of a pair is better, from the interval of the first's MAE minus the second's."""
+    return "first better" if high < 0 else "second better" if low > 0 else "no clear difference"
 
 
 def failures_table(
@@ -157,7 +163,7 @@ def failures_table(
             ]
         )
     head = ("model", "labelled images", "counted", "failed", "how")
-    return Table("Failures", head, lines, note, words=True)
+    return Table("Failures", head, lines, note, words=True, stacks=True)
 
 
 def summaries_table(

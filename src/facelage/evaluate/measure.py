@@ -43,6 +43,18 @@ def name_of(model: Model) -> str:
     return model.model if isinstance(model, AgePredictor) else model.name
 
 
+def different_names(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind those that occurred before."""
+    taken: list[str] = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate.lower() in (other.lower() for other in taken):
+            number += 1
+            candidate = f"{name} ({number})"
+        taken.append(candidate)
+    return taken
+
+
 def needs_faces(model: Model, manifest: Manifest) -> bool:
     """Whether `model` has to be told where the faces are in the manifest's photos."""
     if isinstance(model, (AgePredictor, PredictionsTable)):
@@ -88,6 +100,7 @@ def predict(
     if isinstance(model, AgeSession):
         model = OnnxModel(model)
     if isinstance(model, PredictionsTable):
+        model.check_not_true(manifest)
         matched = model.match(manifest.frame["path"])
         return manifest.frame.assign(**{str(name): column for name, column in matched.items()})
     if isinstance(model, AgePredictor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facelage.data.manifest import read_table
-from facelage.errors import ManifestError
+from facelage.data.manifest import Manifest, read_table
+from facelage.errors import FacelageWarning, ManifestError
+
+#: Columns of a manifest, which holds true ages: `age` beside one is no prediction.
+_OF_MANIFESTS = ("split", "crop", "sha256")
 
 
 class PredictionsTable:
@@ -22,10 +26,10 @@ class PredictionsTable:
     ----------
     frame:
         Columns ``path`` and ``predicted`` (years; empty or NaN for no age), or
-        ``path`` and ``age``, which then is the prediction. Where both are there,
-        ``age`` is not looked at: the true ages are the manifest's. Optional are
-        ``low`` and ``high``, the ends of an interval (years), and ``status`` and
-        ``reason``, which say why there is no age, as
+        ``path`` and ``age``, which then is taken as the prediction, with a warning.
+        Where both are there, ``age`` is not looked at: the true ages are the
+        manifest's. Optional are ``low`` and ``high``, the ends of an interval
+        (years), and ``status`` and ``reason``, which say why there is no age, as
         :meth:`facelage.evaluate.Evaluation.save` writes them.
     name:
         Name for tables.
@@ -33,8 +37,14 @@ class PredictionsTable:
     Raises
     ------
     ManifestError
-        If a column is missing or no number, a path occurs twice, or an interval
-        ends before it starts.
+        If there is no row, a column is missing or no number, there is but one of
+        ``low`` and ``high``, a path occurs twice, an interval ends before it
+        starts, or the table is a manifest without predictions.
+
+    Warns
+    -----
+    FacelageWarning
+        If ``age`` is taken as the prediction.
     """
 
     def __init__(self, frame: pd.DataFrame, name: str = "predictions") -> None:
@@ -45,6 +55,18 @@ class PredictionsTable:
                 got="the columns " + ", ".join(map(str, frame.columns)),
                 expected="path and predicted (or age)",
             )
+        if not len(frame):
+            raise ManifestError(
+                "the table is empty", got=f"0 rows in {name}", expected="one prediction an image"
+            )
+        self._from_age = "predicted" not in frame
+        if self._from_age and (found := [c for c in _OF_MANIFESTS if c in frame]):
+            raise ManifestError(
+                "a manifest is no table of predictions",
+                got=f"a column age beside {', '.join(found)}",
+                expected="path and predicted",
+                fix="name the column of predicted ages 'predicted'",
+            )
         paths = frame["path"].astype(str)
         repeated = list(dict.fromkeys(paths[paths.duplicated()]))
         if repeated:
@@ -54,8 +76,13 @@ class PredictionsTable:
                 expected="one prediction an image",
             )
         table = pd.DataFrame({"path": paths})
-        table["predicted"] = _numbers(frame, "predicted" if "predicted" in frame else "age")
-        self.has_intervals = {"low", "high"} <= set(frame)
+        table["predicted"] = _numbers(frame, "age" if self._from_age else "predicted")
+        ends = [column for column in ("low", "high") if column in frame]
+        if len(ends) == 1:
+            raise ManifestError(
+                "the intervals have one end only", got=ends[0], expected="low and high, or neither"
+            )
+        self.has_intervals = bool(ends)
         if self.has_intervals:
             table["low"], table["high"] = _numbers(frame, "low"), _numbers(frame, "high")
             backward = paths[table["low"] > table["high"]]
@@ -68,6 +95,12 @@ class PredictionsTable:
         for column in ("status", "reason"):
             table[column] = _text(frame[column]) if column in frame else ""
         self._table = table.set_index("path")
+        if self._from_age:
+            warnings.warn(
+                f"{name} has no column predicted: its column age is taken as the prediction",
+                FacelageWarning,
+                stacklevel=2,
+            )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PredictionsTable:
@@ -109,10 +142,9 @@ class PredictionsTable:
         wanted = list(paths)
         known = np.array([path in self._table.index for path in wanted], bool)
         if wanted and not known.any():
-            example = f", such as {self._table.index[0]!r}" if len(self) else ""
             raise ManifestError(
                 "the predictions are for other images",
-                got=f"{len(self)} paths{example}",
+                got=f"{len(self)} paths, such as {self._table.index[0]!r}",
                 expected=f"some of the {len(wanted)} paths of the data, such as {wanted[0]!r}",
                 fix="write the paths as the data's table has them",
             )
@@ -124,6 +156,20 @@ class PredictionsTable:
         found.loc[silent, ["status", "reason"]] = "no_age", "the table has no finite age"
         found.loc[~known, ["status", "reason"]] = "no_prediction", "the table lacks the image"
         return found
+
+    def check_not_true(self, manifest: Manifest) -> None:
+        """Raise a :class:`ManifestError` if a column ``age`` holds the data's own true ages."""
+        if not self._from_age:
+            return
+        said = self._table["predicted"].reindex(manifest.frame["path"]).to_numpy(np.float64)
+        both = np.isfinite(said) & np.isfinite(manifest.ages())
+        if both.any() and np.array_equal(said[both], manifest.ages()[both]):
+            raise ManifestError(
+                "the table holds the true ages, not predictions",
+                got=f"a column age that equals the data's in all {both.sum()} rows",
+                expected="path and predicted",
+                fix="name the column of predicted ages 'predicted'",
+            )
 
     def unused(self, paths: Iterable[str]) -> list[str]:
         """The table's paths that are none of these."""

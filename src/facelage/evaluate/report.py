@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from facelage.evaluate.figures import PLAUSIBLE
+from facelage.metrics.groups import FEW
+
 if TYPE_CHECKING:
     from facelage.evaluate.compare import Comparison
     from facelage.evaluate.run import Evaluation
@@ -28,7 +31,8 @@ def text_report(evaluation: Evaluation) -> str:
     figures = evaluation.figures
     lines = [f"{evaluation.model} on {evaluation.data or 'the given faces'}"]
     lines += _counts(figures)
-    lines += ["", f"  {'':<14}{'':>9}   95 % bootstrap interval"]
+    unit = _unit(figures, figures["summary"]["n"])
+    lines += ["", f"  {'':<14}{'':>9}   95 % bootstrap interval, drawing {unit}"]
     for key, label, unit, scale in _LABELS:
         value = figures["summary"][key] * scale
         low, high = (end * scale for end in figures["intervals"][key])
@@ -63,6 +67,7 @@ def comparison_report(comparison: Comparison) -> str:
         else f"{images} images; failures count as the training mean",
         "",
     ]
+    lines[2:2] = _rejected(comparison.evaluations[0].rejected)
     rows = [["model", "failed", "MAE", "CS@5", "CS@10", "MSE", "top-1", "bias"]]
     for row in comparison.table:
         cells = [row["model"], str(sum(row["failures"].values()))]
@@ -76,9 +81,25 @@ def comparison_report(comparison: Comparison) -> str:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
         padded[1] = cells[1].rjust(widths[1])
         lines.append("  " + "  ".join(padded))
-    lines += ["", "In brackets 95 % bootstrap intervals; MAE and bias in years, CS and top-1 in %."]
-    lines += ["", "MAE, paired on the same faces:"]
-    lines += [f"  {difference.verdict}" for difference in comparison.differences]
+    facts = {"bootstrap_unit": comparison.bootstrap_unit, "n_groups": comparison.n_groups}
+    lines += [
+        "",
+        f"In brackets 95 % bootstrap intervals, drawing {_unit(facts, comparison.n)};",
+        "MAE and bias in years, CS and top-1 in %.",
+        "",
+        "Failed:",
+    ]
+    for row in comparison.table:
+        failed = ", ".join(f"{n} {status}" for status, n in row["failures"].items()) or "none"
+        lines.append(f"  {row['model']:<{widths[0]}}  {failed}")
+    lines += ["", "MAE, and CS@5 in percentage points, paired on the same faces:"]
+    for difference in comparison.differences:
+        by = difference.figures["cs5"] * 100
+        low, high = (end * 100 for end in difference.intervals["cs5"])
+        lines.append(f"  {difference.verdict}")
+        lines.append(
+            f"    CS@5, {difference.a} minus {difference.b}: {by:+.1f} ({low:+.1f} to {high:+.1f})"
+        )
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -99,7 +120,28 @@ def _counts(figures: dict[str, Any]) -> list[str]:
         lines.append(f"{figures['unlabelled']} images without an age left out")
     if figures["extra_predictions"]:
         lines.append(f"{figures['extra_predictions']} predictions are for other images")
-    return lines
+    if figures["implausible"]:
+        low, high = PLAUSIBLE
+        lines.append(
+            f"{figures['implausible']} predictions are below {low:.0f} or above {high:.0f} years"
+        )
+    return lines + _rejected(figures["rejected"])
+
+
+def _rejected(rejected: dict[str, int]) -> list[str]:
+    if not rejected:
+        return []
+    by_status = ", ".join(f"{n} {status}" for status, n in rejected.items())
+    return [
+        f"{sum(rejected.values())} images that `prepare` rejected are in no figure: {by_status}"
+    ]
+
+
+def _unit(facts: dict[str, Any], n: float) -> str:
+    if facts["bootstrap_unit"] == "faces":
+        return f"{n:.0f} faces"
+    few = ": too few to trust it" if facts["n_groups"] < FEW else ""
+    return f"{facts['n_groups']} groups (people, near-duplicates) of {n:.0f} faces{few}"
 
 
 def _curve(curve: dict[str, float]) -> list[str]:
@@ -111,7 +153,10 @@ def _curve(curve: dict[str, float]) -> list[str]:
 
 def _table(title: str, groups: dict[str, dict[str, Any]], empty: dict[str, int]) -> list[str]:
     width = max(map(len, (title, *groups, *empty)))
-    lines = [f"  {title:<{width}}  {'n':>6}  {'MAE':>6}  {'bias':>6}  {'CS@5':>6}  {'CS@10':>6}"]
+    lines = [
+        f"  {title:<{width}}  {'n':>6}  {'failed':>6}  {'MAE':>6}  {'bias':>6}  {'CS@5':>6}"
+        f"  {'CS@10':>6}"
+    ]
     for name, row in groups.items():
         lines.append(f"  {name:<{width}}  {_cells(row)}" + ("  (few)" if row["n"] < 30 else ""))
     return lines + _empty(empty, width)
@@ -131,13 +176,13 @@ def _group_table(title: str, groups: dict[str, dict[str, Any]], empty: dict[str,
 
 def _cells(row: dict[str, Any]) -> str:
     return (
-        f"{row['n']:>6.0f}  {row['mae']:>6.2f}  {row['bias']:>+6.2f}"
+        f"{row['n']:>6.0f}  {row['failed']:>6}  {row['mae']:>6.2f}  {row['bias']:>+6.2f}"
         f"  {row['cs5']:>6.1%}  {row['cs10']:>6.1%}"
     )
 
 
 def _empty(empty: dict[str, int], width: int) -> list[str]:
-    return [f"  {name:<{width}}  {0:>6}  of {count} images" for name, count in empty.items()]
+    return [f"  {name:<{width}}  {0:>6}  {count:>6}" for name, count in empty.items()]
 
 
 def _thresholds(thresholds: dict[str, Any]) -> list[str]:
@@ -164,4 +209,6 @@ def _coverage(coverage: dict[str, Any]) -> list[str]:
         cells = f"{row['n']:>6.0f}  {row['share']:>6.1%}  {row['median_width']:>6.2f}"
         lines.append(f"  {name:<{width}}  {cells}")
     lines.append(f"  they claim to hold {nominal} true ages; width is the median, in years")
+    if coverage["beside"]:
+        lines.append(f"  {coverage['beside']} do not hold their own prediction")
     return lines

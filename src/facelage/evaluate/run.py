@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TableFormat = Literal["csv", "parquet"]
 #: Columns that an evaluation writes; a manifest's own of these names are another model's.
 PREDICTED = ("predicted", "low", "high")
+_OWN = (*PREDICTED, "status", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class Evaluation:
         years) if the model gives them, and the manifest's other columns.
     figures:
         Plain data, as :func:`facelage.evaluate.figures.figures_of` describes it,
-        and ``unlabelled`` (images without an age, which are left out) and
-        ``extra_predictions`` (a table's rows for other images).
+        and ``unlabelled`` (images without an age, which are left out),
+        ``extra_predictions`` (a table's rows for other images) and ``rejected``
+        (images in no figure, by status).
     root:
         Folder that the columns ``path`` and ``crop`` start from, for the report's
         pictures of faces; None leaves them out.
@@ -58,6 +60,11 @@ class Evaluation:
     predictions: pd.DataFrame
     figures: dict[str, Any] = field(default_factory=dict)
     root: Path | None = None
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Images that `prepare` rejected and that are in no figure, by status."""
+        return dict(self.figures.get("rejected", {}))
 
     def save(
         self,
@@ -85,16 +92,16 @@ class Evaluation:
         Raises
         ------
         ConfigError
-            If `table` is another format.
+            If `table` is another format, or `folder` or one above it is a file.
         MissingDependencyError
             If `table` is ``"parquet"`` and pyarrow is not installed.
         """
         from facelage.evaluate.report import text_report
 
-        folder = Path(folder)
+        folder = check_destination(folder, table)
         write_text(folder / "metrics.json", json.dumps(self.figures, indent=2) + "\n")
         write_text(folder / "report.txt", text_report(self))
-        write_predictions(self.predictions, folder, table)
+        Manifest(self.predictions, folder).save(folder / f"predictions.{table}")
         if html:
             write_html([self], folder, corruptions=corruptions, faces=faces)
 
@@ -110,6 +117,7 @@ def evaluate(
     training_mean: float | None = None,
     legal_age: int = 18,
     nominal: float = 0.9,
+    rejected: Mapping[str, int] | None = None,
     detector: DetectorLike = "auto",
     photos: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
@@ -139,7 +147,8 @@ def evaluate(
     groups:
         Columns to break the figures down by.
     rounds:
-        Bootstrap rounds.
+        Bootstrap rounds. They draw the groups of the manifest's column ``group``
+        where it is filled, and faces where it is not.
     failures:
         ``"left_out"``: figures are over the faces that got an age.
         ``"training_mean"``: they are over all, and those without an age count as
@@ -149,6 +158,9 @@ def evaluate(
         Years from which people pass the age check of ``figures["thresholds"]``.
     nominal:
         Share of faces (0..1) whose true age the model's intervals claim to hold.
+    rejected:
+        Images that are not in `manifest`, by status, to be named beside the
+        figures: see :func:`facelage.evaluate.faces.choose_rows`.
     detector:
         Finds the faces of photos whose row has none (see
         :func:`facelage.evaluate.faces.find_faces`).
@@ -164,8 +176,15 @@ def evaluate(
         If a setting is out of range, `model` is none of these, or the faces were
         prepared with another crop and can't be cut again.
     ManifestError
-        If a group column is missing, a path occurs twice, an age is negative, a
-        table's predictions are for other images, or nothing could be predicted.
+        If no image has an age, a group column is missing or one of an
+        evaluation's own, a path occurs twice, an age is negative, a table's
+        predictions are for other images or are the true ages, or nothing could
+        be predicted.
+
+    Warns
+    -----
+    FacelageWarning
+        If intervals do not hold their own prediction.
     """
     check_settings(failures, training_mean, nominal)  # before hours of predictions, not after
     manifest, unlabelled = labelled_rows(manifest, groups)
@@ -192,6 +211,14 @@ def evaluate(
         model.unused([*frame["path"], *unlabelled]) if isinstance(model, PredictionsTable) else []
     )
     figures["extra_predictions"] = len(extra)
+    figures["rejected"] = dict(rejected or {})
+    if figures["coverage"] is not None and (beside := figures["coverage"]["beside"]):
+        warnings.warn(
+            f"{name_of(model)}: {beside} of {figures['coverage']['n']:.0f} intervals do not "
+            "hold their own prediction",
+            FacelageWarning,
+            stacklevel=2,
+        )
     return Evaluation(name_of(model), data, frame, figures, manifest.root)
 
 
@@ -201,8 +228,15 @@ def labelled_rows(manifest: Manifest, groups: Sequence[str] = ()) -> tuple[Manif
     Raises
     ------
     ManifestError
-        If a group column is missing, a path occurs twice or an age is negative.
+        If no image has an age, a group column is missing or one of an
+        evaluation's own, a path occurs twice or an age is negative.
     """
+    if own := [name for name in groups if name in _OWN]:
+        raise ManifestError(
+            "columns that an evaluation writes itself can't be grouped by",
+            got=", ".join(own),
+            expected="columns of the data, such as gender",
+        )
     missing = [name for name in groups if name not in manifest.frame]
     if missing:
         raise ManifestError(
@@ -228,17 +262,25 @@ def labelled_rows(manifest: Manifest, groups: Sequence[str] = ()) -> tuple[Manif
             expected="years, or an empty cell where the age is unknown",
         )
     labelled = ~np.isnan(ages)
+    if not labelled.any():
+        raise ManifestError(
+            f"{len(ages)} images, none with an age"
+            if len(ages)
+            else "there is no image to measure",
+            expected="images with a true age",
+            fix="check the data, or name its column of ages" if len(ages) else "",
+        )
     frame = manifest.frame.drop(columns=list(PREDICTED), errors="ignore")
     return Manifest(frame[labelled], manifest.root), list(paths[~labelled])
 
 
-def write_predictions(predictions: pd.DataFrame, folder: Path, table: TableFormat) -> None:
-    """Write ``predictions.csv`` or ``predictions.parquet``.
+def check_destination(folder: str | os.PathLike[str], table: TableFormat) -> Path:
+    """The folder, if results can be written to it: asked before hours of predictions.
 
     Raises
     ------
     ConfigError
-        If `table` is another format.
+        If `table` is another format, or the folder or one above it is a file.
     MissingDependencyError
         If `table` is ``"parquet"`` and pyarrow is not installed.
     """
@@ -250,7 +292,17 @@ def write_predictions(predictions: pd.DataFrame, folder: Path, table: TableForma
             got="no package 'pyarrow'",
             fix="pip install 'facelage[parquet]', or choose csv",
         )
-    Manifest(predictions, folder).save(folder / f"predictions.{table}")
+    folder = Path(folder)
+    # The nearest that exists: above it there are folders only.
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise ConfigError(
+            "the results can't be written there",
+            got=f"{nearest} is a file",
+            expected="a folder, or a path where one can be made",
+            fix="choose another folder (--out)",
+        )
+    return folder
 
 
 def write_html(

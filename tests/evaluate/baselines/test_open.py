@@ -34,6 +34,21 @@ def test_constants_without_an_age(name: str) -> None:
         open_baseline(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("constant-mean", "say constant-mean:33.1, --training-mean 33.1 or --training-data FOLDER"),
+        ("constant-median", "say constant-median:33.1 or --training-data FOLDER"),
+        ("constant-mean:old", "say constant-mean:33.1"),
+        ("constant", "say constant:33.1"),
+    ],
+)
+def test_constants_without_an_age_say_where_to_get_one(name: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_baseline(name)
+    assert caught.value.fix == fix
+
+
 @pytest.mark.parametrize("name", ["constant-mean:-3", "constant-mean:nan", "constant:400"])
 def test_constants_with_an_impossible_age(name: str) -> None:
     with pytest.raises(ConfigError, match="0 to 122 years"):

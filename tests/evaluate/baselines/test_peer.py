@@ -205,8 +205,11 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="can't be opened"):
         open_runner(tmp_path / "bad.onnx")
-    with pytest.raises(ConfigError, match=r"got: bad.h5; expected: .onnx or .xml"):
+    with pytest.raises(ConfigError, match=r"got: bad.h5; expected: .onnx or .xml") as caught:
         open_runner(tmp_path / "bad.h5")
+    assert "benchmarks/accuracy/compare_peers.py runs" in str(caught.value)
+    with pytest.raises(WeightsError, match=r"no model file.*--weights.*README.md there says where"):
+        open_runner(tmp_path / "missing.onnx")
 
 
 def test_without_openvino(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -57,8 +57,13 @@ class ConstantModel:
         try:
             age = float(text.partition(":")[2])
         except ValueError as error:
+            known = {"constant-mean": ", --training-mean 33.1", "constant-median": ""}
+            more = f"{known[text]} or --training-data FOLDER" if text in known else ""
             raise ConfigError(
-                "the constant's name holds no age", got=repr(text), expected="constant-mean:33.1"
+                "the constant's name holds no age",
+                got=repr(text),
+                expected="constant-mean:33.1",
+                fix=f"say {text.partition(':')[0]}:33.1{more}",
             ) from error
         return cls(age, text)
 

@@ -134,9 +134,18 @@ def open_runner(path: Path, threads: int | None = None) -> Runner:
         ".xml": OpenVinoRunner,
     }
     if path.suffix not in kinds:
-        raise ConfigError("unknown kind of model", got=path.name, expected=" or ".join(kinds))
+        raise ConfigError(
+            "unknown kind of model",
+            got=path.name,
+            expected=" or ".join(kinds),
+            fix="convert it to ONNX; benchmarks/accuracy/compare_peers.py runs the Keras and "
+            "face-api.js models of benchmarks/accuracy/peers",
+        )
     if not path.is_file():
         raise WeightsError(
-            "there is no model file", got=str(path), fix="weights= names the folder that holds it"
+            "there is no model file",
+            got=str(path),
+            fix="name the folder that holds it with --weights (weights= in Python); for the specs "
+            "of benchmarks/accuracy/peers the README.md there says where to get it",
         )
     return kinds[path.suffix](path, threads)

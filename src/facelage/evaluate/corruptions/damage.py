@@ -6,8 +6,10 @@ random generator, and returns a new image of the same shape and dtype.
 
 Where Hendrycks and Dietterich (ICLR 2019, ImageNet-C) define the severities,
 these are theirs. Their pictures have 224 px; here the face stands for the
-whole picture, so a length of theirs is multiplied by face / 224. What has no
-length (noise a pixel, the quality of a JPEG file) is taken as it is.
+whole picture, so a length of theirs is multiplied by face / 224. So is their
+pixel, as far as there are finer ones: noise and JPEG are done to a face larger
+than 224 px as if it had 224, and what they change there is added to the full
+picture, which keeps its own detail. On smaller faces they work pixel by pixel.
 
 ================  ======================================  ==================================
 name              severity 1, 2, 3, 4, 5                  from
@@ -107,18 +109,21 @@ def motion_blur(image: UInt8Image, severity: int, rng: np.random.Generator) -> U
 
 
 def gaussian_noise(image: UInt8Image, severity: int, rng: np.random.Generator) -> UInt8Image:
-    """Sensor noise: independent in every pixel and channel."""
+    """Sensor noise: independent in every pixel (of at least face / 224) and channel."""
     sd = 255 * (0.08, 0.12, 0.18, 0.26, 0.38)[severity - 1]
-    return _to_uint8(image + sd * rng.standard_normal(image.shape, np.float32))
+    width, height = _their_size(image)
+    noise = sd * rng.standard_normal((height, width, 3), np.float32)
+    return _to_uint8(image + _enlarged(noise, image))
 
 
 def jpeg(image: UInt8Image, severity: int, _rng: np.random.Generator) -> UInt8Image:
     """Strongly compressed, in OpenCV's JPEG (4:2:0)."""
     quality = (25, 18, 15, 10, 7)[severity - 1]
-    bgr = np.ascontiguousarray(image[:, :, ::-1])
+    small = cv2.resize(image, _their_size(image), interpolation=cv2.INTER_AREA)
+    bgr = np.ascontiguousarray(small[:, :, ::-1])
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cast(UInt8Image, cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return np.ascontiguousarray(decoded[:, :, ::-1])
+    decoded = cast(UInt8Image, cv2.imdecode(data, cv2.IMREAD_COLOR))[:, :, ::-1]
+    return _to_uint8(image + _enlarged(decoded.astype(np.float32) - small, image))
 
 
 def darkness(image: UInt8Image, severity: int, _rng: np.random.Generator) -> UInt8Image:
@@ -206,6 +211,20 @@ def _face(image: UInt8Image) -> float:
     """The face's side in pixels: half the chip's."""
     height, width = image.shape[:2]
     return float(min(height, width)) / 2
+
+
+def _their_size(image: UInt8Image) -> tuple[int, int]:
+    """Width and height at which the face has 224 px, as ImageNet-C's pictures; never more."""
+    scale = min(1.0, 224 / _face(image))
+    height, width = image.shape[:2]
+    return round(width * scale), round(height * scale)
+
+
+def _enlarged(change: NDArray[np.float32], image: UInt8Image) -> NDArray[np.float32]:
+    """A change of pixels of :func:`_their_size` at the size of `image`, its deviation kept."""
+    size = image.shape[1], image.shape[0]
+    enlarged = cv2.resize(change, size, interpolation=cv2.INTER_NEAREST)
+    return cast(NDArray[np.float32], enlarged)
 
 
 def _to_uint8(values: NDArray[Any]) -> UInt8Image:
