@@ -103,8 +103,15 @@ def facts(figures: dict[str, Any]) -> list[str]:
         told.append(f"Left out for want of an age: {count_images(unlabelled)} more.")
     if extra := figures.get("extra_predictions"):
         told.append(f"Predictions for other images, ignored: {extra:,}.")
+    if rejected := figures.get("rejected"):
+        kinds = ", ".join(f"{count:,} {status}" for status, count in rejected.items())
+        told.append(f"Rejected by prepare, and in no figure: {kinds}.")
+    if implausible := figures.get("implausible"):
+        told.append(f"No age that people reach: {implausible:,} predictions.")
     if rounds := figures.get("rounds"):
-        told.append(f"Intervals are from {rounds:,} bootstrap rounds.")
+        groups = figures.get("n_groups")
+        drawn = f" that draw {groups:,} groups of faces" if groups else " that draw faces"
+        told.append(f"Intervals are from {rounds:,} bootstrap rounds{drawn}.")
     for column, count in figures.get("ungrouped", {}).items():
         told.append(f"Without a {column}, and so in none of its groups: {count_images(count)}.")
     return told
