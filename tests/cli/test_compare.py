@@ -57,7 +57,7 @@ def test_models_of_one_name_are_told_apart_on_damaged_faces_too(
     asked = []
 
     class Result:
-        table = pd.DataFrame({"model": ["m"]})
+        table = tiny.corruption_table()
 
         def save(self, folder: Path) -> None:
             (folder / "corruptions.csv").touch()

@@ -11,6 +11,7 @@ import pytest
 import tiny
 from facelage.data.images import save_image
 from facelage.data.manifest import Manifest
+from facelage.evaluate.report import corruption_report
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +222,7 @@ def test_faces_can_be_damaged(
     asked = {}
 
     class Result:
-        table = pd.DataFrame({"model": ["m"], "mae": [1.25]})
+        table = tiny.corruption_table()
 
         def save(self, folder: Path) -> None:
             (folder / "corruptions.csv").write_text("model\n")
@@ -253,7 +254,7 @@ def test_faces_can_be_damaged(
     )
     assert done.code == 0, done.err
     assert asked == {"models": ["constant:30"], "rows": 8}
-    assert "1.25" in done.out
+    assert corruption_report(Result.table) in done.out
     assert [type(corruptions) for corruptions in drawn] == [type(None), Result]
     assert (tmp_path / "out/corruptions.csv").is_file()
     done = facelage("evaluate", table, tmp_path, "--corruptions")

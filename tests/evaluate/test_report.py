@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import tiny
 from facelage.evaluate import Evaluation
 from facelage.evaluate.figures import figures_of
-from facelage.evaluate.report import text_report
+from facelage.evaluate.report import corruption_report, text_report
 
 EXPECTED = """\
 guess on squares
@@ -133,3 +134,14 @@ def test_an_empty_side_of_the_legal_age_has_no_rate() -> None:
 
 def test_no_line_ends_in_spaces() -> None:
     assert all(line == line.rstrip() for line in text_report(evaluation()).split("\n"))
+
+
+def test_damage_is_a_line_a_corruption_with_the_clean_error_first() -> None:
+    lines = corruption_report(tiny.corruption_table()).splitlines()
+    assert lines[2:] == [
+        "  m",
+        "  severity               0       1       2",
+        "  blur                4.00    4.50 1234.50",
+        "  grey                4.00    5.00    6.25",
+        "  n 9 or more, up to 2 failures",
+    ]

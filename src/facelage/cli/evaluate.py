@@ -273,6 +273,7 @@ def corrupt(
     from facelage.evaluate import CropModel, FaceModel, OnnxModel
     from facelage.evaluate.corruptions import corrupt_and_evaluate
     from facelage.evaluate.faces import find_faces
+    from facelage.evaluate.report import corruption_report
     from facelage.infer import AgePredictor
 
     given = [OnnxModel(m.session) if isinstance(m, AgePredictor) else m for m in models]
@@ -287,5 +288,5 @@ def corrupt(
     )
     result = corrupt_and_evaluate(able, faces, progress=settings["progress"])
     if not quiet:
-        click.echo("\n" + result.table.round(3).to_string(index=False))
+        click.echo("\n" + corruption_report(result.table), nl=False)
     return result

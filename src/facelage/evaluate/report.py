@@ -8,6 +8,8 @@ from facelage.evaluate.figures import PLAUSIBLE
 from facelage.metrics.groups import FEW
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from facelage.evaluate.compare import Comparison
     from facelage.evaluate.run import Evaluation
 
@@ -55,6 +57,25 @@ def text_report(evaluation: Evaluation) -> str:
     if figures["coverage"] is not None:
         lines += ["", *_coverage(figures["coverage"])]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def corruption_report(table: pd.DataFrame) -> str:
+    """The MAE against severity, a block a model, as fixed-width text.
+
+    `table` is that of :class:`facelage.evaluate.corruptions.CorruptionResult`.
+    """
+    lines = ["MAE in years on the same faces, damaged more and more"]
+    for model, rows in table.groupby("model", sort=False):
+        damaged, clean = rows[rows["severity"] > 0], rows[rows["severity"] == 0]
+        severities = sorted(damaged["severity"].unique())
+        lines += ["", f"  {model}"]
+        lines.append(f"  {'severity':<16}" + "".join(f"{n:>8}" for n in (0, *severities)))
+        for name, part in damaged.groupby("corruption", sort=False):
+            cells = [*clean["mae"], *part.sort_values("severity")["mae"]]
+            lines.append(f"  {name:<16}" + "".join(f"{value:>8.2f}" for value in cells))
+        n, failures = int(rows["n"].min()), int(rows["failures"].max())
+        lines.append(f"  n {n}" + (f" or more, up to {failures} failures" if failures else ""))
+    return "\n".join(lines) + "\n"
 
 
 def comparison_report(comparison: Comparison) -> str:
