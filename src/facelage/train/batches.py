@@ -1,7 +1,8 @@
 """The batches of one epoch, each made by all cores just before it is needed.
 
-Making them ahead of time beside the network's own threads is slower on a few
-cores: the two then wait for each other (benchmarks/speed/training_step.py).
+Made ahead of time beside the network's own threads they were slower on two
+cores, where the two wait for each other; benchmarks/speed/training_step.py
+measures what they add to a step.
 """
 
 from __future__ import annotations
