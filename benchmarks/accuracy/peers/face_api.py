@@ -1,4 +1,4 @@
-"""face-api.js's age network (TinyXception) in torch, with the weights of the npm package.
+"""face-api.js's age network (TinyXception), with the weights of the npm package.
 
 The weights are 8-bit numbers beside a manifest of their names, shapes, scales
 and offsets (TensorFlow.js's format). The network: two entry blocks that halve
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -47,13 +47,13 @@ def same(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
     return functional.pad(x, edges, value=value)
 
 
-class FaceApiRunner:
-    """The network behind `facelage.evaluate.baselines.runners.Runner`."""
+class TinyXception(nn.Module):
+    """The age network: N x 3 x 112 x 112, normalised, to N x 1 years."""
 
-    def __init__(self, manifest: Path) -> None:
-        self.shapes = {"images": (None, 3, 112, 112)}
-        self._weights = {}
-        for name, array in read_weights(manifest).items():
+    def __init__(self, arrays: dict[str, NDArray[np.float32]]) -> None:
+        super().__init__()
+        self._weights: dict[str, Tensor] = {}
+        for name, array in arrays.items():
             tensor = torch.from_numpy(array.copy())
             if name.endswith("depthwise_filter"):  # height, width, channels, 1
                 tensor = tensor.permute(2, 3, 0, 1)
@@ -61,21 +61,16 @@ class FaceApiRunner:
                 tensor = tensor.permute(3, 2, 0, 1)
             self._weights[name] = tensor.contiguous()
 
-    def run(self, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        with torch.inference_mode():
-            x = functional.relu(
-                self._conv(torch.from_numpy(inputs["images"]), "entry_flow/conv_in", 2)
-            )
-            x = self._reduction(x, "entry_flow/reduction_block_0", first=True)
-            x = self._reduction(x, "entry_flow/reduction_block_1")
-            for number in range(2):
-                x = x + self._chain(x, f"middle_flow/main_block_{number}", 3)
-            x = self._reduction(x, "exit_flow/reduction_block")
-            x = functional.relu(self._separable(x, "exit_flow/separable_conv"))
-            x = functional.avg_pool2d(x, 7, 2).flatten(1)
-            return {
-                "age": (x @ self._weights["fc/age/weights"] + self._weights["fc/age/bias"]).numpy()
-            }
+    def forward(self, images: Tensor) -> Tensor:
+        x = functional.relu(self._conv(images, "entry_flow/conv_in", 2))
+        x = self._reduction(x, "entry_flow/reduction_block_0", first=True)
+        x = self._reduction(x, "entry_flow/reduction_block_1")
+        for number in range(2):
+            x = x + self._chain(x, f"middle_flow/main_block_{number}", 3)
+        x = self._reduction(x, "exit_flow/reduction_block")
+        x = functional.relu(self._separable(x, "exit_flow/separable_conv"))
+        x = functional.avg_pool2d(x, 7, 2).flatten(1)
+        return x @ self._weights["fc/age/weights"] + self._weights["fc/age/bias"]
 
     def _conv(self, x: Tensor, name: str, stride: int) -> Tensor:
         filters = self._weights[f"{name}/filters"]
@@ -98,3 +93,33 @@ class FaceApiRunner:
         out = self._chain(x, name, 2, first)
         out = functional.max_pool2d(same(out, 3, 2, -torch.inf), 3, 2)
         return out + self._conv(x, f"{name}/expansion_conv", 2)
+
+
+class FaceApiRunner:
+    """The network behind `facelage.evaluate.baselines.runners.Runner`.
+
+    It is run by ONNX Runtime, three times as fast as torch runs it.
+    """
+
+    def __init__(self, manifest: Path) -> None:
+        import onnxruntime
+
+        self.shapes = {"images": (None, 3, 112, 112)}
+        network = TinyXception(read_weights(manifest)).eval()
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, 3, 112, 112),),
+            input_names=["images"],
+            output_names=["age"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            verbose=False,
+        )
+        assert program is not None
+        self._session = onnxruntime.InferenceSession(
+            program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        [ages] = self._session.run(["age"], {"images": inputs["images"]})
+        return {"age": ages}

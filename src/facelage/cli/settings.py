@@ -44,6 +44,9 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[F], F]:
 _OPTIONS = (
     click.option("--config", type=click.Path(path_type=Path), help="JSON file with settings."),
     click.option("--backbone", help="ImageNet weights: a safetensors file, or 'torchvision'."),
+    click.option(
+        "--weights", help="Go on from trained weights: 'default', a name, a .safetensors or a run."
+    ),
     _setting("epochs", int, "Passes over the training faces."),
     _setting("batch_size", int, "Faces a step."),
     _setting("loss", click.Choice(LOSSES), "Loss on years."),
@@ -58,6 +61,7 @@ _OPTIONS = (
     _setting("balance", float, "Strength of the sampler against skewed ages, 0 to 1."),
     _setting("augmentation", click.Choice(AUGMENTATIONS), "What happens to training crops."),
     click.option("--sizes", help="Training resolutions over the run, such as 96,128."),
+    click.option("--frozen", help="How many first blocks are not trained, over the run: 4,0."),
     click.option(
         "--source-weight",
         "source_weights",
@@ -112,11 +116,14 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> TrainConfig:
     from facelage.errors import ConfigError
 
     settings = TrainConfig.load(config) if config else TrainConfig()
-    if sizes := given.pop("sizes"):
-        try:
-            given["sizes"] = tuple(int(size) for size in sizes.split(","))
-        except ValueError as error:
-            raise ConfigError("sizes can't be read", got=sizes, expected="like 96,128") from error
+    for name, example in (("sizes", "96,128"), ("frozen", "4,0")):
+        if text := given.pop(name):
+            try:
+                given[name] = tuple(int(part) for part in text.split(","))
+            except ValueError as error:
+                raise ConfigError(
+                    f"{name} can't be read", got=text, expected=f"like {example}"
+                ) from error
     for name in ("source_weights", "teachers", "blend"):
         if not given[name]:
             del given[name]

@@ -113,8 +113,8 @@ def random_light(image: UInt8Image, rng: Generator) -> UInt8Image:
     if rng.random() < 0.3:
         return image
     values = np.linspace(0, 1, 256)
-    values = values ** np.exp(rng.normal(0, 0.25))
-    values = (values - 0.5) * np.exp(rng.normal(0, 0.15)) + 0.5 + rng.normal(0, 0.06)
+    values = values ** np.exp(rng.normal(0, 0.3))
+    values = (values - 0.5) * np.exp(rng.normal(0, 0.22)) + 0.5 + rng.normal(0, 0.09)
     gains = np.exp(rng.normal(0, 0.06, 3)) if rng.random() < 0.5 else np.ones(3)
     table = np.clip(values[:, None] * gains * 255, 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table[:, None, :].transpose(1, 0, 2)), np.uint8)
@@ -133,7 +133,7 @@ def random_damage(image: UInt8Image, rng: Generator) -> UInt8Image:
         image = blur(image, rng)
     if chance[4] < 0.45:
         image = shrink_and_enlarge(image, float(np.exp(rng.uniform(np.log(20), np.log(110)))), rng)
-    if chance[5] < 0.20:
+    if chance[5] < 0.25:
         image = grain(image, rng)
     if chance[6] < 0.03:
         image = scan_lines(image, rng)
@@ -186,7 +186,7 @@ def shrink_and_enlarge(image: UInt8Image, side: float, rng: Generator) -> UInt8I
 
 def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
     """Sensor noise, or the coarser grain of film."""
-    strength = float(np.exp(rng.uniform(np.log(2), np.log(20))))
+    strength = float(np.exp(rng.uniform(np.log(2), np.log(28))))
     channels = 1 if rng.random() < 0.5 else 3
     shape = (*image.shape[:2], channels)
     noise: NDArray[np.float32] = rng.standard_normal(shape, np.float32) * np.float32(strength)

@@ -16,6 +16,8 @@ LOSSES = ("mse", "l1", "huber")
 OPTIMISERS = ("adam", "adamw")
 SCHEDULES = ("cosine", "step", "constant")
 AUGMENTATIONS = ("none", "light", "real")
+#: Blocks of MobileNetV2's features, the first and the last convolution among them.
+BLOCKS = 19
 
 
 def _whole(value: object) -> bool:
@@ -48,6 +50,10 @@ class TrainConfig:
     ----------
     architecture, backbone:
         As for :func:`facelage.models.create_model`.
+    weights:
+        Go on from a trained model instead, head included: a name of
+        :func:`facelage.models.list_models`, ``"default"``, a ``.safetensors``
+        file or a run's folder. It must have the crop of the data.
     epochs, batch_size:
         Length of the run.
     loss:
@@ -77,6 +83,11 @@ class TrainConfig:
         for example ``(96, 128)``; empty trains at the crop's own size.
         Validation is always at the crop's own size, so it looks worse than it is
         until the run reaches that size: end with it, and leave `patience` 0.
+    frozen:
+        How many of the network's 19 blocks, counted from the image, keep their
+        weights and BatchNorm statistics, over equal stretches of the run, for
+        example ``(4, 0)``. The first four hold the largest feature maps: without
+        them a step costs about half as much. Empty trains every block throughout.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
     teachers:
@@ -99,6 +110,7 @@ class TrainConfig:
 
     architecture: str = "mobilenet_v2"
     backbone: str | None = None
+    weights: str | None = None
     epochs: int = 12
     batch_size: int = 64
     loss: str = "mse"
@@ -113,6 +125,7 @@ class TrainConfig:
     balance: float = 0.3
     augmentation: str = "real"
     sizes: tuple[int, ...] = ()
+    frozen: tuple[int, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)
@@ -159,6 +172,16 @@ class TrainConfig:
                 )
         if any(not 32 <= size <= 512 for size in self.sizes):
             raise ConfigError("sizes are out of range", got=str(self.sizes), expected="32 to 512")
+        if any(not 0 <= blocks <= BLOCKS for blocks in self.frozen):
+            raise ConfigError(
+                "frozen is out of range", got=str(self.frozen), expected=f"0 to {BLOCKS} blocks"
+            )
+        if self.backbone is not None and self.weights is not None:
+            raise ConfigError(
+                "both a backbone and trained weights are given",
+                got=f"backbone={self.backbone!r}, weights={self.weights!r}",
+                expected="one of them: trained weights have a backbone of their own",
+            )
         for name in ("source_weights", "teachers", "blend"):
             values: dict[str, float] = getattr(self, name)
             if any(not 0 <= weight < math.inf for weight in values.values()):
@@ -182,17 +205,19 @@ class TrainConfig:
                     f"{entry.name} is of the wrong kind", got=repr(value), expected=kind
                 )
         # JSON has no tuples, and a caller may go on changing a list of theirs.
-        object.__setattr__(self, "sizes", tuple(self.sizes))
+        for name in ("sizes", "frozen"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("source_weights", "teachers", "blend"):
             object.__setattr__(self, name, dict(getattr(self, name)))
 
     def same_course(self, other: TrainConfig) -> bool:
         """Whether `other` describes the same run, so that either may go on with it.
 
-        Where the backbone's file lies, threads, memory and logs may differ.
+        Where the initial weights lie, threads, memory and logs may differ.
         """
         place: dict[str, Any] = {
             "backbone": None,
+            "weights": None,
             "threads": 0,
             "memory_gb": 0.0,
             "tensorboard": False,

@@ -29,12 +29,13 @@ from facelage.errors import CheckpointError, TrainingDivergedError
 from facelage.files import write_text
 from facelage.metrics import cs, mae
 from facelage.models.mobilenet import AgeMobileNetV2
-from facelage.models.registry import create_model, save_weights
+from facelage.models.registry import save_weights
 from facelage.train.averaging import averaged
 from facelage.train.batches import Batch, epoch_batches, predict
 from facelage.train.checkpoint import load_checkpoint, save_checkpoint
 from facelage.train.config import TrainConfig
-from facelage.train.heads import TaughtModel
+from facelage.train.heads import TaughtModel, freeze
+from facelage.train.initial import new_model
 from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
 from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import get_loss, taught_losses, weighted_mean
@@ -148,13 +149,7 @@ class _Run:
         self.identity = identity(train, val, crop, config)
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
-        model = create_model(
-            config.architecture,
-            backbone=None if self._state_file.is_file() else config.backbone,
-            age_mean=float(self.train_ages.mean()),
-            age_std=float(max(1.0, self.train_ages.std())),
-            dropout=config.dropout,
-        )
+        model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
         self.model = TaughtModel(model, tuple(config.teachers)).to(
             memory_format=torch.channels_last
         )
@@ -208,6 +203,7 @@ class _Run:
         config = self.config
         torch.default_generator.manual_seed(_mix(config.seed, epoch))
         self.model.train()
+        freeze(self.model.model.features, _at(config.frozen or (0,), epoch, config))
         total, seen = 0.0, 0
         with (
             self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
@@ -250,7 +246,7 @@ class _Run:
             self.weights,
             self.crop,
             batch_size=config.batch_size,
-            size=_size_at(config, self.crop, epoch),
+            size=_at(config.sizes or (self.crop.size,), epoch, config),
             level=config.augmentation,
             seed=(config.seed, epoch),
             mixup=config.mixup,
@@ -359,6 +355,6 @@ def _mix(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _size_at(config: TrainConfig, crop: CropSpec, epoch: int) -> int:
-    sizes = config.sizes or (crop.size,)
-    return sizes[(epoch - 1) * len(sizes) // config.epochs]
+def _at(values: tuple[int, ...], epoch: int, config: TrainConfig) -> int:
+    """The value of a setting that changes over equal stretches of the run."""
+    return values[(epoch - 1) * len(values) // config.epochs]

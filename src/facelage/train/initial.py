@@ -1,0 +1,63 @@
+"""The model that a run begins with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelage.data.align import CropSpec
+from facelage.errors import ConfigError
+from facelage.models.mobilenet import AgeMobileNetV2
+from facelage.models.registry import create_model, load_weights
+from facelage.train.config import TrainConfig
+
+
+def new_model(
+    config: TrainConfig, crop: CropSpec, ages: NDArray[Any], *, resumed: bool = False
+) -> AgeMobileNetV2:
+    """A model with the backbone's or the trained weights that `config` names.
+
+    Parameters
+    ----------
+    crop:
+        The crop of the training faces, which trained weights must share.
+    ages:
+        The training ages in years, shape (N,).
+    resumed:
+        Whether a checkpoint will fill the model, so that initial weights, which
+        may lie elsewhere by now, are not read.
+
+    Raises
+    ------
+    WeightsError
+        If the initial weights can't be had or do not fit.
+    ConfigError
+        If trained weights belong to another crop or architecture.
+    """
+    model = create_model(
+        config.architecture,
+        backbone=None if resumed else config.backbone,
+        age_mean=float(np.mean(ages)),
+        age_std=float(max(1.0, np.std(ages))),
+        dropout=config.dropout,
+    )
+    if config.weights is None or resumed:
+        return model
+    trained, made_for = load_weights(None if config.weights == "default" else config.weights)
+    if made_for != crop:
+        raise ConfigError(
+            "the trained weights belong to another crop",
+            got=made_for.to_json(),
+            expected=f"the crop of the training faces: {crop.to_json()}",
+            fix="prepare the faces with the weights' crop, or start from a backbone",
+        )
+    if type(trained) is not type(model):
+        raise ConfigError(
+            "the trained weights belong to another architecture",
+            got=type(trained).__name__,
+            expected=config.architecture,
+        )
+    model.load_state_dict(trained.state_dict())
+    return model
