@@ -22,6 +22,7 @@ configs = st.builds(
     augmentation=st.sampled_from(AUGMENTATIONS),
     lr=st.floats(1e-6, 1),
     sizes=st.lists(st.integers(32, 512), max_size=3).map(tuple),
+    frozen=st.lists(st.integers(0, 19), max_size=3).map(tuple),
     source_weights=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
     teachers=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
     mixup=st.floats(0, 1),
@@ -139,3 +140,20 @@ def test_a_blend_needs_its_teachers_and_leaves_something_to_the_label() -> None:
         TrainConfig(teachers={"a": 1.0, "b": 1.0}, blend={"a": 0.6, "b": 0.6})
     with pytest.raises(ConfigError, match="teachers are out of range"):
         TrainConfig(teachers={"a": -1.0})
+
+
+def test_a_backbone_and_trained_weights_exclude_each_other() -> None:
+    assert TrainConfig(weights="default").backbone is None
+    with pytest.raises(ConfigError, match="one of them"):
+        TrainConfig(backbone="torchvision", weights="default")
+
+
+@pytest.mark.parametrize("frozen", [(20,), (4, -1)])
+def test_no_more_blocks_are_frozen_than_there_are(frozen: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="0 to 19 blocks"):
+        TrainConfig(frozen=frozen)
+
+
+def test_where_weights_lie_is_no_other_course_but_having_them_is() -> None:
+    assert TrainConfig(weights="a").same_course(TrainConfig(weights="b"))
+    assert not TrainConfig(weights="a").same_course(TrainConfig())

@@ -222,6 +222,8 @@ class TrainConfig:
             "memory_gb": 0.0,
             "tensorboard": False,
         }
+        if (self.weights is None) != (other.weights is None):
+            return False
         return replace(self, **place) == replace(other, **place)
 
     def to_json(self) -> str:
