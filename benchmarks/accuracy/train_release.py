@@ -3,10 +3,13 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py; --weights are the folders of theirs), trains with release.json, and
-exports OUT/model.onnx, calibrated on UTKFace's validation faces. Each step goes
-on where it was when the command is started again; OUT/times.json adds up the wall
-time of each over all starts. release_weights.py then measures and ships the run.
+teachers.py; --weights are the folders of theirs), trains from ImageNet weights on
+the labels alone (release_first.json), goes on from there with the teachers
+(release_second.json), and exports OUT/model.onnx, calibrated on the validation
+faces of UTKFace and All-Age-Faces. Each step goes on where it was when the command
+is started again; OUT/times.json adds up the wall time of each over all starts.
+--start MODEL (a name, a .safetensors file or a run) stands in for the first training.
+release_weights.py then measures and ships the run.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", action="append", type=Path, required=True)
-    parser.add_argument("--config", type=Path, default=HERE / "release.json")
+    parser.add_argument("--start", help="trained weights in place of the first training")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     out: Path = arguments.out
@@ -45,12 +48,16 @@ def main() -> None:
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
-    run = out / f"run_{arguments.seed}"
-    step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, "--backbone",
-                                    backbone, "--config", arguments.config,
-                                    "--seed", arguments.seed])  # fmt: skip
-    step(out, "export", [*FACELAGE, "export", run, out / "model.onnx", "--check", prepared[0],
-                         "--calibrate", prepared[0]])  # fmt: skip
+    first, second = out / f"first_{arguments.seed}", out / f"second_{arguments.seed}"
+    train = [*FACELAGE, "train", *prepared, "--seed", arguments.seed]
+    if arguments.start is None:
+        step(out, f"train {first.name}", [*train, "--run", first, "--backbone", backbone,
+                                          "--config", HERE / "release_first.json"])  # fmt: skip
+    step(out, f"train {second.name}", [*train, "--run", second,
+                                       "--weights", arguments.start or first,
+                                       "--config", HERE / "release_second.json"])  # fmt: skip
+    step(out, "export", [*FACELAGE, "export", second, out / "model.onnx", "--check", prepared[0],
+                         "--calibrate", prepared[0], "--calibrate", prepared[1]])  # fmt: skip
 
 
 def step(out: Path, name: str, command: list[object]) -> None:
