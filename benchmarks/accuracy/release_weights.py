@@ -3,7 +3,8 @@
     python benchmarks/accuracy/release_weights.py RUN NAME PREPARED SHARED_DATA
 
 exports RUN's best checkpoint as NAME.onnx and NAME.safetensors into
-src/facelage/weights, checks the two against each other on 1,000 faces of
+src/facelage/weights, calibrated on the validation splits of PREPARED's utkface and
+aaf, checks the two against each other on 1,000 faces of
 UTKFace's test split, measures them on the test splits of PREPARED (folders
 utkface, aaf and lfw from `facelage prepare`) and on SHARED_DATA's appa_real_dev
 and frl_london, where the faces have to be found in the photos first, and writes
@@ -17,6 +18,7 @@ The text of the entry comes from benchmarks/accuracy/NAME.toml.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,9 +32,10 @@ from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.data.readers import read_csv
 from facelage.evaluate import Evaluation, evaluate
-from facelage.export import check_parity, export_onnx
+from facelage.export import calibrate, check_parity, export_onnx
 from facelage.files import write_text
 from facelage.infer import AgePredictor
+from facelage.infer.intervals import CALIBRATION_KEY
 from facelage.infer.session import AgeSession
 from facelage.models import load_weights, save_weights
 from facelage.models.weights import SHIPPED, WeightsEntry, describe_file
@@ -42,6 +45,8 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
+#: LFW's ages are too weak to say how far off a model is.
+CALIBRATED_ON = ("utkface", "aaf")
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -58,7 +63,11 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     onnx, tensors = folder / f"{arguments.name}.onnx", folder / f"{arguments.name}.safetensors"
     faces = held_out_crops(arguments.prepared / "utkface", crop)
-    metadata = {"facelage.licence": text["licence"]}
+    calibration = calibrate(model, crop, [arguments.prepared / name for name in CALIBRATED_ON])
+    metadata = {
+        "facelage.licence": text["licence"],
+        CALIBRATION_KEY: json.loads(calibration.to_json()),
+    }
     export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
 
     session = AgeSession(onnx)
@@ -80,6 +89,7 @@ def main() -> None:
     # Once more, now that the figures are known: the files carry them too.
     metadata["facelage.metrics"] = {r.data: rounded(r.figures["summary"]) for r in results}
     export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
+    del metadata[CALIBRATION_KEY]  # read from the ONNX file alone
     save_weights(model, tensors, crop, metadata=metadata)
     parity = check_parity(model, onnx, faces)
     print(f"torch and ONNX differ by at most {parity.largest:.2g} years on {parity.n} faces")
@@ -141,6 +151,7 @@ def markdown(results: list[Evaluation]) -> str:
         "The test splits hold the faces that `prepare` kept; what it rejected (see the counts",
     ]
     lines += ['above) is in none. In the other sets "failed" counts photos without a face found.']
+    lines += ["", *coverage(results)]
     for result in results:
         tables = {"decade": result.figures["by_decade"], **result.figures["by_group"]}
         for title, rows in tables.items():
@@ -153,6 +164,23 @@ def markdown(results: list[Evaluation]) -> str:
                     f"| {row['cs5']:.1%} |"
                 )
     return "\n".join(lines) + "\n"
+
+
+def coverage(results: list[Evaluation]) -> list[str]:
+    """How often the intervals that are to hold 90 % of the true ages hold them."""
+    lines = ["**90 % intervals: share of true ages inside, and median width**", ""]
+    decades = [f"{start}-{start + 9}" for start in range(0, 70, 10)]
+    lines.append("| faces | all | width in years | " + " | ".join(decades) + " |")
+    lines.append("|---" * (len(decades) + 3) + "|")
+    for result in results:
+        found = result.figures["coverage"]
+        each = [
+            f"{found['by_decade'][name]['share']:.0%}" if name in found["by_decade"] else "-"
+            for name in decades
+        ]
+        cells = [result.data, f"{found['share']:.1%}", f"{found['median_width']:.1f}", *each]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 if __name__ == "__main__":
