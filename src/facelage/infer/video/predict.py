@@ -10,7 +10,7 @@ import cv2
 
 from facelage.data.detect.base import Box
 from facelage.data.images import Color, UInt8Image
-from facelage.errors import ConfigError, DetectorError, FacelageError, ImageError
+from facelage.errors import ConfigError, DetectorError, ImageError
 from facelage.infer.result import FaceAge
 from facelage.infer.video.live import newest
 from facelage.infer.video.reader import (
@@ -86,7 +86,7 @@ def predict_video(
         ``"record"`` keeps the error of a frame that can't be read in its
         result, and goes on; ``"raise"`` raises it.
     tracker:
-        A fresh :class:`~facelage.infer.video.tracker.Tracker` with settings of your own.
+        A fresh :class:`~facelage.infer.video.Tracker` with settings of your own.
 
     Yields
     ------

@@ -148,7 +148,7 @@ def _open(source: str | os.PathLike[str] | int) -> Any:
             if isinstance(source, int)
             else "play the file; if it shows, convert it to H.264 in .mp4",
         )
-    # Phones film sideways and say so in the file; this is FFmpeg's default, but not every backend's.
+    # Phones film sideways and say so in the file. FFmpeg turns it by default, others may not.
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture
 
@@ -173,9 +173,7 @@ def _retrieve(capture: Any, index: int, seconds: float) -> RawFrame:
     return RawFrame(index, seconds, error=error)
 
 
-def _from_file(
-    capture: Any, name: str, stride: int, live: bool
-) -> Generator[RawFrame, None, None]:
+def _from_file(capture: Any, name: str, stride: int, live: bool) -> Generator[RawFrame, None, None]:
     try:
         info, index, seconds = _info(capture), 0, 0.0
         start = time.monotonic()

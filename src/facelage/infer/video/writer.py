@@ -69,7 +69,7 @@ def save_video(
 
 
 def check_format(path: str | os.PathLike[str], codec: str | None = None) -> None:
-    """Raise a :class:`VideoError` if `path` has no suffix of a video, or `codec` no four letters."""
+    """Raise a :class:`VideoError` if the suffix is no video's, or `codec` not four letters."""
     suffix = Path(path).suffix
     if suffix.lower() not in CODECS:
         raise VideoError(
