@@ -12,7 +12,7 @@ from facelage.infer.video.assignment import assign
 shapes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 # Half the pairs can't be, as for faces in different corners.
 tables = arrays(
-    np.float64, shapes, elements=st.one_of(st.just(0.0), st.floats(0.05, 1.0, width=16))
+    np.float64, shapes, elements=st.one_of(st.just(0.0), st.floats(0.0625, 1.0, width=16))
 )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from video.clips import crossing
 
 from facelage.data.detect.yunet import YuNetDetector
 from facelage.data.images import load_image
 from facelage.infer import AgePredictor, predict_video
+from video.clips import crossing
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "speed"
 

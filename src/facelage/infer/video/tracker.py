@@ -15,9 +15,9 @@ from facelage.infer.video.assignment import assign
 
 # Lengths are in face sizes, so that near and far faces move alike.
 #: Standard deviation of a detector's box from the true one.
-_BOX_NOISE = 0.03
+_BOX_NOISE = 0.04
 #: How much a face's speed changes in a second (root of the white-noise acceleration's density).
-_POSITION_UNREST, _SIZE_UNREST = 2.0, 0.5
+_POSITION_UNREST, _SIZE_UNREST = 1.5, 0.5
 #: Standard deviation of a new face's speed, sizes a second.
 _FIRST_SPEED = 2.0
 #: Seconds after which growth is forgotten: a face does not grow for ever.
@@ -74,7 +74,9 @@ class Track:
         step = max(0.0, time - self.time)
         self.time = max(self.time, time)
         decay = math.exp(-step / _GROWTH_MEMORY)
-        move = np.array([[[1.0, step], [0.0, keep]] for keep in (1.0, 1.0, decay, decay)])
+        grow = [[1.0, _GROWTH_MEMORY * (1.0 - decay)], [0.0, decay]]
+        go = [[1.0, step], [0.0, 1.0]]
+        move = np.array([go, go, grow, grow])
         unrest = np.array([_POSITION_UNREST] * 2 + [_SIZE_UNREST] * 2) * self._units()
         noise = np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]])
         self.state = np.einsum("kij,kj->ki", move, self.state)
