@@ -22,10 +22,12 @@ from facelage.infer.video.reader import (
 )
 from facelage.infer.video.result import TrackedFace, VideoFrame
 from facelage.infer.video.smoothing import AgeSmoother, SteadyNumber, face_weight
-from facelage.infer.video.tracker import Track, Tracker
+from facelage.infer.video.tracker import Track, Tracker, box_iou
 
-#: Seconds for which a face that the detector missed is still shown.
-_STILL_SHOWN = 0.2
+#: Seconds for which a face that the detector missed is still shown: a few frames.
+_STILL_SHOWN = 0.12
+#: Overlap with a face in sight from which on a missed one is taken to be behind it.
+_BEHIND = 0.2
 
 
 class FramePredictor(Protocol):
@@ -171,6 +173,7 @@ class _Follower:
         self._people: dict[int, _Person] = {}
         self._looked = 0  # readable frames so far
         self._size = (0, 0)
+        self._in_sight: list[Box] = []
 
     def step(self, raw: RawFrame) -> VideoFrame:
         error, found = raw.error, None
@@ -195,6 +198,7 @@ class _Follower:
             track.id: self._people.get(track.id) or _Person(AgeSmoother(self.smoothing))
             for track in tracks
         }
+        self._in_sight = [track.box for track in tracks if not track.missed]
         faces = [
             face for track in tracks if (face := self._face(track, seen.get(track.id), raw.time))
         ]
@@ -218,8 +222,12 @@ class _Follower:
     def _still_there(self, track: Track, time: float) -> bool:
         left, top, right, bottom = track.box
         height, width = self._size
-        inside = 0 <= left + right <= 2 * width and 0 <= top + bottom <= 2 * height
-        return inside and (track.missed == 0 or time - track.last_seen <= _STILL_SHOWN)
+        if not (0 <= left + right <= 2 * width and 0 <= top + bottom <= 2 * height):
+            return False
+        if not track.missed:
+            return True
+        recent = time - track.last_seen <= _STILL_SHOWN
+        return recent and all(box_iou(track.box, box) < _BEHIND for box in self._in_sight)
 
 
 def _with_age(face: FaceAge, age: float) -> FaceAge:
