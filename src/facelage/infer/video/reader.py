@@ -108,13 +108,13 @@ def read_frames(
         return _from_file(_open(source), os.fspath(source), stride, live)
     if not hasattr(source, "__iter__"):
         try:
-            index = operator.index(cast(int, source))
+            index = operator.index(source)
         except TypeError as error:
             raise _not_a_source(source) from error
         return _from_camera(_open(index), index, stride)
     if isinstance(source, (bytes, bytearray, memoryview)) or getattr(source, "ndim", 4) < 4:
         raise _not_a_source(source)
-    return _from_iterable(source, stride, color, fps, live)
+    return _from_iterable(cast(Iterable[ImageLike], source), stride, color, fps, live)
 
 
 def _not_a_source(source: object) -> ConfigError:
@@ -167,8 +167,8 @@ def _retrieve(capture: Any, index: int, seconds: float) -> RawFrame:
         if done and bgr is not None:
             return RawFrame(index, seconds, load_image(bgr, color="bgr"))
         problem = "no picture"
-    except (cv2.error, ImageError) as error:
-        problem = str(error).strip()
+    except (cv2.error, ImageError) as reason:
+        problem = str(reason).strip()
     error = UnreadableImageError("the frame can't be decoded", got=f"frame {index}: {problem}")
     return RawFrame(index, seconds, error=error)
 
