@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from facelage.data.manifest import Manifest
     from facelage.data.prepare import PrepareConfig, prepare
     from facelage.export import export_onnx
-    from facelage.infer import AgePredictor, FaceAge, ImageResult
+    from facelage.infer import (
+        AgePredictor,
+        FaceAge,
+        ImageResult,
+        TrackedFace,
+        VideoFrame,
+        predict_video,
+    )
     from facelage.models import create_model, get_weights, list_models, load_weights
     from facelage.train import TrainConfig, Trainer
 
@@ -34,13 +41,16 @@ _HOMES = {
     "Manifest": "facelage.data.manifest",
     "PrepareConfig": "facelage.data.prepare",
     "TrainConfig": "facelage.train",
+    "TrackedFace": "facelage.infer",
     "Trainer": "facelage.train",
+    "VideoFrame": "facelage.infer",
     "create_model": "facelage.models",
     "export_onnx": "facelage.export",
     "get_weights": "facelage.models",
     "list_models": "facelage.models",
     "load_image": "facelage.data.images",
     "load_weights": "facelage.models",
+    "predict_video": "facelage.infer",
     "prepare": "facelage.data.prepare",
 }
 
@@ -52,8 +62,10 @@ __all__ = [
     "ImageResult",
     "Manifest",
     "PrepareConfig",
+    "TrackedFace",
     "TrainConfig",
     "Trainer",
+    "VideoFrame",
     "__version__",
     "create_model",
     "export_onnx",
@@ -61,6 +73,7 @@ __all__ = [
     "list_models",
     "load_image",
     "load_weights",
+    "predict_video",
     "prepare",
 ]
 

@@ -68,6 +68,14 @@ class InvalidArrayError(ImageError):
     """An array or tensor does not describe an image (shape, dtype or values)."""
 
 
+class VideoError(FacelageError, ValueError):
+    """A video can't be opened, read to its end or written."""
+
+
+class VideoNotFoundError(VideoError, FileNotFoundError):
+    """There is no video at the given path."""
+
+
 class DetectorError(FacelageError):
     """A face detector is unknown, or can't run here."""
 

@@ -13,6 +13,7 @@ from facelage.errors import FacelageError
 
 _COMMANDS = (
     "predict",
+    "video",
     "prepare",
     "train",
     "crossval",
@@ -47,6 +48,7 @@ def group() -> None:
 
     \b
     facelage predict photo.jpg           ages of the faces in a photo
+    facelage video IN OUT                a video with the ages of its faces
     facelage prepare FOLDER OUT          photos to aligned faces and a manifest
     facelage train OUT --run RUN         faces to a model
     facelage crossval OUT --out CV       an honest error for every training face

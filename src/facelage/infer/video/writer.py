@@ -1,0 +1,110 @@
+"""Frames into a video file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+
+from facelage.data.images import UInt8Image
+from facelage.errors import VideoError
+from facelage.files import write_atomically
+
+#: The codec of each kind of file: what OpenCV's wheels can write everywhere, without downloads.
+CODECS = {
+    ".mp4": "mp4v",
+    ".m4v": "mp4v",
+    ".mov": "mp4v",
+    ".mkv": "mp4v",
+    ".avi": "MJPG",
+    ".webm": "VP80",
+}
+
+
+def save_video(
+    path: str | os.PathLike[str],
+    images: Iterable[UInt8Image],
+    *,
+    fps: float,
+    codec: str | None = None,
+) -> int:
+    """Write images as a video, which appears when it is complete.
+
+    Parameters
+    ----------
+    path:
+        The suffix chooses the format: .mp4, .m4v, .mov, .mkv, .avi or .webm.
+    images:
+        H x W x 3, RGB, uint8, all of one size, taken one at a time. Of an odd
+        width or height, some codecs drop the last column or row.
+    fps:
+        Frames a second.
+    codec:
+        Four characters, such as ``"avc1"`` (H.264) where OpenCV has an encoder
+        for it. By default MPEG-4 Part 2 (``mp4v``), Motion JPEG for .avi, and
+        VP8 for .webm, which browsers play.
+
+    Returns
+    -------
+    int
+        Number of frames written.
+
+    Raises
+    ------
+    VideoError
+        If the format or codec can't be written here, there is no image, or an
+        image has another size than the first.
+    """
+    check_format(path, codec)
+    count = 0
+
+    def write(temporary: Path) -> None:
+        nonlocal count
+        count = _encode(temporary, images, fps, codec or CODECS[temporary.suffix.lower()])
+
+    write_atomically(path, write)
+    return count
+
+
+def check_format(path: str | os.PathLike[str], codec: str | None = None) -> None:
+    """Raise a :class:`VideoError` if the suffix is no video's, or `codec` not four letters."""
+    suffix = Path(path).suffix
+    if suffix.lower() not in CODECS:
+        raise VideoError(
+            "can't write this video format", got=repr(suffix), expected=", ".join(CODECS)
+        )
+    if codec is not None and (len(codec) != 4 or not codec.isascii()):
+        raise VideoError("a codec has four letters", got=repr(codec), expected="such as mp4v")
+
+
+def _encode(path: Path, images: Iterable[UInt8Image], fps: float, codec: str) -> int:
+    writer, size, count = None, (0, 0), 0
+    try:
+        for image in images:
+            if writer is None:
+                size = image.shape[:2]
+                code = cv2.VideoWriter.fourcc(*codec)
+                writer = cv2.VideoWriter(str(path), code, fps, (size[1], size[0]))
+                if not writer.isOpened():
+                    raise VideoError(
+                        "OpenCV can't write this video",
+                        got=f"codec {codec} in {path.suffix}, {size[1]} x {size[0]}, {fps:g} fps",
+                        expected=f"a codec that OpenCV {cv2.__version__} has an encoder for",
+                        fix="leave the codec out",
+                    )
+            if image.shape[:2] != size:
+                raise VideoError(
+                    "a video's frames have one size",
+                    got=f"{image.shape[1]} x {image.shape[0]} in frame {count}",
+                    expected=f"{size[1]} x {size[0]}",
+                )
+            writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            count += 1
+    finally:
+        if writer is not None:
+            writer.release()
+    if count == 0:
+        raise VideoError("there is no frame to write", got="no images")
+    return count
