@@ -60,6 +60,7 @@ _OPTIONS = (
     _setting("dropout", float, "Share of pooled features dropped."),
     _setting("balance", float, "Strength of the sampler against skewed ages, 0 to 1."),
     _setting("augmentation", click.Choice(AUGMENTATIONS), "What happens to training crops."),
+    _setting("damage", float, "Share of the crops that 'real' damages."),
     click.option("--sizes", help="Training resolutions over the run, such as 96,128."),
     click.option("--frozen", help="How many first blocks are not trained, over the run: 4,0."),
     click.option(

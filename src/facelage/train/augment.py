@@ -28,6 +28,7 @@ def augment_batch(
     level: str,
     seeds: Sequence[Sequence[int]],
     scale: float = 1.0,
+    damage: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Augment padded crops.
 
@@ -45,6 +46,9 @@ def augment_batch(
     scale:
         Size of the result over that of the canonical crop, for training at
         another resolution.
+    damage:
+        Share of the crops (0..1) that ``real`` damages; the others are as with
+        ``light``.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def augment_batch(
             continue
         image = random_placement(crop, size, scale, rng)
         image = random_light(image, rng)
-        if level == "real":
+        if level == "real" and rng.random() < damage:
             image = random_damage(image, rng)
         out[index] = image
     return out

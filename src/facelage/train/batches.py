@@ -81,6 +81,7 @@ def epoch_batches(
     size: int,
     level: str,
     seed: tuple[int, int],
+    damage: float = 1.0,
     mixup: float = 0.0,
 ) -> Iterator[Batch]:
     """Augmented batches in `order`, a last batch of one face left out.
@@ -93,7 +94,7 @@ def epoch_batches(
 
     def augmented(rows: NDArray[np.int64], start: int) -> NDArray[np.uint8]:
         seeds = [(*seed, start + offset) for offset in range(len(rows))]
-        return augment_batch(store.batch(rows), size, level, seeds, scale)
+        return augment_batch(store.batch(rows), size, level, seeds, scale, damage)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="facelage-batches") as pool:
         for start in range(0, len(order), batch_size):

@@ -78,6 +78,8 @@ class TrainConfig:
     augmentation:
         ``"none"``, ``"light"`` (flips, shifts, turns, light) or ``"real"``
         (also the damage of real photos: small, blurred, grey, JPEG, faded).
+    damage:
+        Share of the training crops that ``real`` damages.
     sizes:
         Side of the training crops in pixels over equal stretches of the run,
         for example ``(96, 128)``; empty trains at the crop's own size.
@@ -124,6 +126,7 @@ class TrainConfig:
     dropout: float = 0.2
     balance: float = 0.3
     augmentation: str = "real"
+    damage: float = 1.0
     sizes: tuple[int, ...] = ()
     frozen: tuple[int, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
@@ -149,6 +152,7 @@ class TrainConfig:
             ("ema_decay", 0.0, 0.999999),
             ("dropout", 0.0, 0.95),
             ("balance", 0.0, 1.0),
+            ("damage", 0.0, 1.0),
             ("mixup", 0.0, 1.0),
             ("patience", 0, 10_000),
             ("seed", 0, 2**63 - 1),

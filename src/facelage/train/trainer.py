@@ -248,6 +248,7 @@ class _Run:
             batch_size=config.batch_size,
             size=_at(config.sizes or (self.crop.size,), epoch, config),
             level=config.augmentation,
+            damage=config.damage,
             seed=(config.seed, epoch),
             mixup=config.mixup,
         )
