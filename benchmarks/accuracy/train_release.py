@@ -3,12 +3,12 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py; --weights are the folders of theirs), trains from ImageNet weights on
-the labels alone (release_first.json), goes on from there with the teachers
-(release_second.json), and exports OUT/model.onnx, calibrated on the validation
-faces of UTKFace and All-Age-Faces. Each step goes on where it was when the command
-is started again; OUT/times.json adds up the wall time of each over all starts.
---start MODEL (a name, a .safetensors file or a run) stands in for the first training.
+teachers.py; --weights are the folders of theirs), trains with each of release.json's
+settings in turn, first from ImageNet weights, then from where the last one ended, and
+exports OUT/model.onnx, calibrated on the validation faces of UTKFace and
+All-Age-Faces. Each step goes on where it was when the command is started again;
+OUT/times.json adds up the wall time of each over all starts. --start MODEL (a name, a
+.safetensors file or a run) stands in for the first training.
 release_weights.py then measures and ships the run.
 """
 
@@ -48,15 +48,20 @@ def main() -> None:
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
-    first, second = out / f"first_{arguments.seed}", out / f"second_{arguments.seed}"
-    train = [*FACELAGE, "train", *prepared, "--seed", arguments.seed]
-    if arguments.start is None:
-        step(out, f"train {first.name}", [*train, "--run", first, "--backbone", backbone,
-                                          "--config", HERE / "release_first.json"])  # fmt: skip
-    step(out, f"train {second.name}", [*train, "--run", second,
-                                       "--weights", arguments.start or first,
-                                       "--config", HERE / "release_second.json"])  # fmt: skip
-    step(out, "export", [*FACELAGE, "export", second, out / "model.onnx", "--check", prepared[0],
+    start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
+    stages = json.loads((HERE / "release.json").read_text(encoding="utf-8"))
+    run = out
+    for number, settings in enumerate(stages, start=1):
+        if number == 1 and arguments.start:
+            continue
+        run = out / f"run_{arguments.seed}_{number}"
+        config = out / f"stage_{number}.json"
+        config.write_text(json.dumps(settings), encoding="utf-8")
+        step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
+                                        "--config", config,
+                                        "--seed", arguments.seed])  # fmt: skip
+        start = ["--weights", run]
+    step(out, "export", [*FACELAGE, "export", run, out / "model.onnx", "--check", prepared[0],
                          "--calibrate", prepared[0], "--calibrate", prepared[1]])  # fmt: skip
 
 
