@@ -29,8 +29,10 @@ from facelage.data.images import (
     read_encoded,
 )
 
-#: Pixels of a reduced photo that a pixel of a crop is made from, at least, a side.
-FINENESS = 1.0
+#: Pixels of a reduced photo that a pixel of a crop is made from, at least, a side. With 2
+#: the ages of London portraits stay within 0.2 year of those from the whole photo, with 1
+#: within 2 years only: what is interpolated from so few pixels is blurred, and looks younger.
+FINENESS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
