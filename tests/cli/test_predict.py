@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from facelage.data.images import load_image
+from facelage.infer import AgePredictor
 
 
 def test_one_photo_as_a_table(facelage: Callable, portrait_file: Path) -> None:
@@ -71,6 +72,43 @@ def test_annotated_photos_of_one_name_do_not_overwrite_each_other(
         "predict", portrait_file, other, "--detector", "haar", "--annotate", out, "--no-progress"
     )
     assert len(list(out.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "workers", "threads"),
+    [
+        ([], 2, 1),
+        (["--workers", 5], 3, 1),  # no more than photos
+        (["--workers", 1], 1, None),
+        (["--workers", 2, "--threads", 4], 2, 4),
+    ],
+)
+def test_workers_share_the_cores(
+    facelage: Callable,
+    portrait_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[object],
+    workers: int,
+    threads: int | None,
+) -> None:
+    seen: list[object] = []
+    opened, iterate = AgePredictor.from_pretrained, AgePredictor.iter_predict
+
+    def from_pretrained(model: object, **given: object) -> AgePredictor:
+        seen.append(given["threads"])
+        return opened(model, detector=None, threads=1)
+
+    def iter_predict(self: AgePredictor, files: object, **given: object) -> object:
+        seen.append(given["workers"])
+        return iterate(self, files, **given)
+
+    monkeypatch.setattr(AgePredictor, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(AgePredictor, "iter_predict", iter_predict)
+    monkeypatch.setattr("facelage.infer.parallel.usable_cores", lambda: 2)
+    done = facelage("predict", *[portrait_file] * 3, "--no-progress", *options)
+    assert done.code == 0
+    assert seen == [threads, workers]
+    assert facelage("predict", portrait_file, "--workers", 0).code != 0
 
 
 def test_crops_are_aged_without_a_detector(facelage: Callable, portrait_file: Path) -> None:

@@ -87,6 +87,29 @@ def test_an_exif_thumbnail_is_not_taken_for_the_end_of_a_jpeg() -> None:
     assert not read_header(inside[:-40]).complete
 
 
+def with_exif(data: bytes, exif: bytes) -> bytes:
+    body = b"Exif\0\0" + exif
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+
+
+@pytest.mark.parametrize("order", [">", "<"])
+@pytest.mark.parametrize("value", range(10))
+def test_a_jpegs_orientation_is_read(value: int, order: str) -> None:
+    mark = b"MM" if order == ">" else b"II"
+    directory = struct.pack(order + "HIH", 42, 8, 1)
+    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, value, 0)
+    header = read_header(with_exif(encode("JPEG", "RGB"), mark + directory + entry))
+    assert header.orientation == (value if 1 <= value <= 8 else 1)
+    assert (header.width, header.height, header.complete) == (31, 17, True)
+
+
+@given(exif=st.binary(max_size=40))
+def test_broken_exif_data_are_no_orientation(exif: bytes) -> None:
+    header = read_header(with_exif(encode("JPEG", "RGB"), b"MM\0*" + exif))
+    assert 1 <= header.orientation <= 8
+    assert read_header(encode("JPEG", "RGB")).orientation == 1
+
+
 def test_bytes_behind_the_end_do_no_harm() -> None:
     for kind in ("JPEG", "PNG", "WebP", "BMP"):
         assert read_header(encode(kind, "RGB") + bytes(1000)).complete

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import pickle
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -172,22 +169,6 @@ def test_ages_are_never_negative(crop_predictor: AgePredictor) -> None:
     noise = list(rng.integers(0, 256, (64, 128, 128, 3), dtype=np.uint8))
     flat = [np.full((128, 128, 3), value, np.uint8) for value in (0, 128, 255)]
     assert min(ages(crop_predictor.predict_crops(noise + flat))) >= 0
-
-
-def test_predictors_pickle_and_spawn(predictor: AgePredictor, portrait: np.ndarray) -> None:
-    expected = predictor.predict(portrait)
-    assert pickle.loads(pickle.dumps(predictor)).predict(portrait) == expected
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        assert pool.submit(predictor.predict, portrait).result() == expected
-
-
-def test_one_predictor_serves_several_threads(
-    predictor: AgePredictor, portrait: np.ndarray, two_faces: np.ndarray
-) -> None:
-    images = [portrait, two_faces] * 4
-    expected = [predictor.predict(image) for image in images]
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(predictor.predict, images)) == expected
 
 
 def test_the_default_detector_is_settled_once_with_one_warning(

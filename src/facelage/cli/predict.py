@@ -6,8 +6,10 @@ import csv
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +21,9 @@ from facelage.cli.options import (
     table,
 )
 
+if TYPE_CHECKING:
+    from facelage.infer import ImageResult
+
 
 @click.command("predict")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -27,7 +32,14 @@ from facelage.cli.options import (
 @format_option
 @click.option("--annotate", type=click.Path(path_type=Path), help="Folder for photos with ages.")
 @click.option("--batch-size", default=32, show_default=True, help="Photos a run of the network.")
-@click.option("--threads", type=int, help="CPU threads of the network.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads that read photos and find faces.  [default: one a core, at most 8]",
+)
+@click.option(
+    "--threads", type=int, help="CPU threads of the network.  [default: 1 with several workers]"
+)
 @progress_option
 def command(
     images: tuple[Path, ...],
@@ -36,6 +48,7 @@ def command(
     output: str,
     annotate: Path | None,
     batch_size: int,
+    workers: int | None,
     threads: int | None,
     progress: bool,
 ) -> None:
@@ -46,24 +59,30 @@ def command(
     """
     from facelage.data.images import list_images, save_image
     from facelage.infer import AgePredictor
+    from facelage.infer.parallel import usable_cores
 
     files = [file for path in images for file in (list_images(path) if path.is_dir() else [path])]
+    workers = min(workers or min(usable_cores(), 8), max(1, len(files)))
+    if threads is None and workers > 1:
+        threads = 1
     predictor = AgePredictor.from_pretrained(model, detector=detector, threads=threads)
-    results = predictor.iter_predict(files, batch_size=batch_size)
-    if progress and len(files) > 1:
-        from tqdm import tqdm
-
-        results = iter(tqdm(results, total=len(files), unit="img", desc="predict"))
     rows: list[dict[str, Any]] = []
     statuses: Counter[str] = Counter()
     written: set[Path] = set()
-    for file, result in zip(files, results, strict=True):
-        statuses[result.status] += 1
-        rows.append({"path": file.as_posix(), **result.to_dict()})
-        if annotate is not None and result.status != "unreadable":
-            target = _free_name(annotate / f"{file.stem}.jpg", written)
-            save_image(target, predictor.annotate(file, result.faces))
-            written.add(target)
+    # Closed at once, an interrupted run does not go on with the photos that are waiting.
+    with closing(predictor.iter_predict(files, batch_size=batch_size, workers=workers)) as results:
+        shown: Iterable[ImageResult] = results
+        if progress and len(files) > 1:
+            from tqdm import tqdm
+
+            shown = tqdm(results, total=len(files), unit="img", desc="predict")
+        for file, result in zip(files, shown, strict=True):
+            statuses[result.status] += 1
+            rows.append({"path": file.as_posix(), **result.to_dict()})
+            if annotate is not None and result.status != "unreadable":
+                target = _free_name(annotate / f"{file.stem}.jpg", written)
+                save_image(target, predictor.annotate(file, result.faces))
+                written.add(target)
     if annotate is not None and written:
         echo_file(next(iter(written)) if len(written) == 1 else annotate)
     if output == "json":

@@ -18,13 +18,17 @@ SUPPORTED_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Format, stored size in pixels (before any EXIF rotation), alpha and completeness."""
+    """Format, stored size in pixels (before any EXIF rotation), alpha and completeness.
+
+    `orientation` is EXIF's, 1 to 8, of a JPEG; 1 if it has none, and for other formats.
+    """
 
     format: str
     width: int
     height: int
     has_alpha: bool = False
     complete: bool = True
+    orientation: int = 1
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -69,6 +73,7 @@ def read_header(data: bytes) -> ImageHeader:
 def _jpeg(data: bytes) -> ImageHeader:
     position = 2
     size: tuple[int, int] | None = None
+    orientation = 1
     while True:
         if data[position] != 0xFF:
             raise ValueError("marker expected")
@@ -83,12 +88,14 @@ def _jpeg(data: bytes) -> ImageHeader:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", data[position + 5 : position + 9])
             size = (width, height)
+        if marker == 0xE1 and data[position + 4 : position + 10] == b"Exif\0\0":
+            orientation = _orientation(data[position + 10 : position + 2 + length])
         if marker == 0xDA:  # start of scan: the entropy-coded data follows
             if size is None:
                 raise ValueError("scan before frame")
             # 0xFFD9 can't occur inside entropy-coded data, where 0xFF is stuffed.
-            complete = data.find(b"\xff\xd9", position) >= 0
-            return ImageHeader("JPEG", *size, complete=complete)
+            complete = data.rfind(b"\xff\xd9", position) >= 0
+            return ImageHeader("JPEG", *size, complete=complete, orientation=orientation)
         position += 2 + length
 
 
@@ -140,6 +147,22 @@ def _gif(data: bytes) -> ImageHeader:
 
 
 def _tiff(data: bytes) -> ImageHeader:
+    values = _first_directory(data)
+    # Tags: 256 width, 257 height, 338 extra samples (present where there is an alpha).
+    return ImageHeader("TIFF", values.get(256, 0), values.get(257, 0), has_alpha=338 in values)
+
+
+def _orientation(exif: bytes) -> int:
+    """EXIF's orientation (tag 274); 1 where it is missing, broken or out of range."""
+    try:
+        value = _first_directory(exif).get(274, 1)
+    except struct.error:
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _first_directory(data: bytes) -> dict[int, int]:
+    """The numbers in a TIFF's first directory, by tag; EXIF data are a small TIFF."""
     order = "<" if data[:2] == b"II" else ">"
     (start,) = struct.unpack(order + "I", data[4:8])
     (count,) = struct.unpack(order + "H", data[start : start + 2])
@@ -149,8 +172,7 @@ def _tiff(data: bytes) -> ImageHeader:
         tag, kind, _ = struct.unpack(order + "HHI", entry[:8])
         field = entry[8:10] if kind == 3 else entry[8:12]
         values[tag] = struct.unpack(order + ("H" if kind == 3 else "I"), field)[0]
-    # Tags: 256 width, 257 height, 338 extra samples (present where there is an alpha).
-    return ImageHeader("TIFF", values.get(256, 0), values.get(257, 0), has_alpha=338 in values)
+    return values
 
 
 _PARSERS = (

@@ -17,10 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facelage.data.image_header import read_header
+from facelage.data.decoding import check_encoded, check_pixels, decode_checked, over_white
 from facelage.errors import (
     ImageNotFoundError,
-    ImageTooLargeError,
     InvalidArrayError,
     UnreadableImageError,
 )
@@ -92,28 +91,15 @@ def load_image(
     InvalidArrayError
         If an array's shape, dtype or values do not describe an image.
     """
-    if color not in ("rgb", "bgr"):
-        raise InvalidArrayError("unknown colour order", got=repr(color), expected="'rgb' or 'bgr'")
+    check_color(color)
     if isinstance(source, np.ndarray):
         return _from_array(source, color, max_pixels)
-    if isinstance(source, (str, os.PathLike)):
-        return decode(_read_file(Path(source)), max_pixels=max_pixels)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return decode(bytes(source), max_pixels=max_pixels)
-    module = type(source).__module__.partition(".")[0]
-    if module == "PIL" or hasattr(source, "getexif"):
-        return _from_pil(source, max_pixels)
-    if module == "torch" or hasattr(source, "permute"):
-        return _from_tensor(source, color, max_pixels)
-    if hasattr(source, "read"):
-        data = source.read()
-        if not isinstance(data, bytes):
-            raise UnreadableImageError(
-                "a file object must be opened in binary mode",
-                got=f"read() gave {type(data).__name__}",
-                fix="open(path, 'rb')",
-            )
+    if (data := read_encoded(source)) is not None:
         return decode(data, max_pixels=max_pixels)
+    if _is_pil(source):
+        return _from_pil(source, max_pixels)
+    if _is_tensor(source):
+        return _from_tensor(source, color, max_pixels)
     raise InvalidArrayError(
         "not something an image can be read from",
         got=type(source).__name__,
@@ -121,33 +107,39 @@ def load_image(
     )
 
 
+def read_encoded(source: ImageLike) -> bytes | None:
+    """The bytes of a path, of bytes or of a binary file; None for what is decoded already.
+
+    Raises
+    ------
+    ImageNotFoundError, UnreadableImageError
+        As for :func:`load_image`.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _read_file(Path(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if _is_pil(source) or _is_tensor(source) or not hasattr(source, "read"):
+        return None
+    data: object = cast(BinaryIO, source).read()
+    if not isinstance(data, bytes):
+        raise UnreadableImageError(
+            "a file object must be opened in binary mode",
+            got=f"read() gave {type(data).__name__}",
+            fix="open(path, 'rb')",
+        )
+    return data
+
+
+def check_color(color: str) -> None:
+    """Raise an :class:`InvalidArrayError` unless `color` is a channel order."""
+    if color not in ("rgb", "bgr"):
+        raise InvalidArrayError("unknown colour order", got=repr(color), expected="'rgb' or 'bgr'")
+
+
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> UInt8Image:
     """Decode an encoded image to H x W x 3 RGB uint8; see :func:`load_image`."""
-    header = read_header(data)
-    _check_pixels(header.width, header.height, max_pixels)
-    if not header.complete:
-        raise UnreadableImageError(
-            f"the {header.format} file is cut off",
-            got=f"{len(data)} bytes for {header.width} x {header.height} pixels",
-            fix="get the file again from its source",
-        )
-    buffer = np.frombuffer(data, np.uint8)
-    try:
-        bgr = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-        if bgr is not None and header.has_alpha:
-            bgra = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
-            bgr = _with_alpha(bgr, bgra, premultiplied=header.format == "TIFF")
-    except cv2.error as error:
-        raise UnreadableImageError(
-            f"the {header.format} data can't be decoded", got=str(error).strip()
-        ) from error
-    if bgr is None:
-        raise UnreadableImageError(
-            f"the {header.format} data can't be decoded",
-            got=f"{len(data)} bytes",
-            fix="open the file in an image viewer; if it shows, save it again as JPEG or PNG",
-        )
-    return cast(UInt8Image, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    return decode_checked(data, check_encoded(data, max_pixels))
 
 
 def save_image(path: str | os.PathLike[str], image: UInt8Image, *, quality: int = 95) -> None:
@@ -223,6 +215,14 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
+def _is_pil(source: Any) -> bool:
+    return type(source).__module__.partition(".")[0] == "PIL" or hasattr(source, "getexif")
+
+
+def _is_tensor(source: Any) -> bool:
+    return type(source).__module__.partition(".")[0] == "torch" or hasattr(source, "permute")
+
+
 def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -246,49 +246,10 @@ def _read_file(path: Path) -> bytes:
         raise ImageNotFoundError("not a path", got=f"{str(path)!r}: {error}") from error
 
 
-def _check_pixels(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageTooLargeError(
-            "the image has too many pixels",
-            got=f"{width} x {height} = {width * height:,}",
-            expected=f"at most {max_pixels:,}",
-            fix="shrink the image, or raise max_pixels if you trust its source",
-        )
-
-
-def _with_alpha(
-    bgr: NDArray[Any], bgra: NDArray[Any] | None, *, premultiplied: bool
-) -> NDArray[Any]:
-    """`bgra` over white, turned as OpenCV turned `bgr` for EXIF (it leaves `bgra` unturned).
-
-    libtiff multiplies the colours of 8-bit files by their alpha (`premultiplied`).
-    """
-    if bgra is None or bgra.ndim != 3 or bgra.shape[2] != 4:
-        return bgr
-    if premultiplied and bgra.dtype == np.uint8:
-        # TIFF's orientation is applied to both.
-        return cast(NDArray[Any], cv2.add(bgra[..., :3], 255 - bgra[..., [3, 3, 3]]))
-    if bgra.dtype == np.uint16:
-        bgra = (bgra >> 8).astype(np.uint8)
-    for turns in range(4):
-        turned = np.rot90(bgra, turns)
-        for candidate in (turned, turned[:, ::-1]):
-            if candidate.shape[:2] == bgr.shape[:2] and np.array_equal(candidate[..., :3], bgr):
-                return _over_white(np.ascontiguousarray(candidate))
-    return _over_white(bgra) if bgra.shape[:2] == bgr.shape[:2] else bgr
-
-
-def _over_white(pixels: NDArray[Any]) -> NDArray[Any]:
-    alpha = pixels[..., 3:].astype(np.uint16)
-    colour = pixels[..., :3].astype(np.uint16)
-    blended = (colour * alpha + 255 * (255 - alpha) + 127) // 255
-    return blended.astype(np.uint8)
-
-
 def _from_pil(image: Any, max_pixels: int) -> UInt8Image:
     from PIL import ImageOps
 
-    _check_pixels(image.width, image.height, max_pixels)
+    check_pixels(image.width, image.height, max_pixels)
     try:
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I"):
@@ -337,14 +298,14 @@ def _from_array(array: NDArray[Any], color: Color, max_pixels: int) -> UInt8Imag
     height, width = array.shape[:2]
     if not height or not width:
         raise InvalidArrayError("the array holds no pixels", got=str(array.shape))
-    _check_pixels(width, height, max_pixels)
+    check_pixels(width, height, max_pixels)
     pixels = _to_uint8(array)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if channels == 1:
         return np.repeat(pixels, 3, axis=2)
     if channels == 4:
-        pixels = _over_white(pixels)
+        pixels = over_white(pixels)
     if color == "bgr":
         pixels = pixels[..., ::-1]
     return np.ascontiguousarray(pixels)

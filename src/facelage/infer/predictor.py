@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -11,14 +13,19 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from facelage.data.align import align, fit_crop
+from facelage.data.align import fit_crop
 from facelage.data.detect import DetectorLike, FaceDetector, resolve_detector
-from facelage.data.detect.base import Detection
+from facelage.data.detect.base import Detection, largest_side
 from facelage.data.images import Color, ImageLike, UInt8Image, load_image
+from facelage.data.photo import FINENESS, cut_faces, open_photo
 from facelage.errors import ConfigError, DetectorError, FacelageError, ImageError, WeightsError
+from facelage.infer.parallel import ordered_map
 from facelage.infer.result import FaceAge, ImageResult
 from facelage.infer.session import AgeSession
 from facelage.models.weights import get_weights
+
+#: The crops of an image, and its faces (None where the image is the crop).
+_Cut = tuple[list[UInt8Image], list[Detection] | None]
 
 
 class AgePredictor:
@@ -99,7 +106,8 @@ class AgePredictor:
         Parameters
         ----------
         image:
-            Anything that :func:`facelage.data.images.load_image` takes.
+            Anything that :func:`facelage.data.images.load_image` takes. A large
+            JPEG is decoded no finer than its detector and its faces need.
         color:
             Channel order of an array: ``"rgb"``, or ``"bgr"`` from OpenCV.
         coverage:
@@ -117,15 +125,15 @@ class AgePredictor:
         ConfigError
             If the coverage is out of range.
         """
-        pixels = load_image(image, color=color)
-        crops, faces = self._crops(pixels)
-        return self._face_ages(self._finish_ages(crops), faces, coverage)
+        crops, faces = self._cut(image, color)
+        return self._face_ages(_ages(self.session, crops), faces, coverage)
 
     def predict_batch(
         self,
         images: Iterable[ImageLike],
         *,
         batch_size: int = 32,
+        workers: int = 1,
         on_error: Literal["record", "raise"] = "record",
         color: Color = "rgb",
         coverage: float = 0.9,
@@ -138,6 +146,11 @@ class AgePredictor:
             Anything that :meth:`predict` takes, any number.
         batch_size:
             Images a run of the network; it changes speed and memory, not ages.
+        workers:
+            Threads that read images and find faces; with more than one, the
+            network runs beside them. A core each is a good number. OpenCV then
+            uses one thread a call, in the whole process, and so does the network
+            unless its `threads` was given. Neither changes ages.
         on_error:
             ``"record"`` keeps a bad image's error in its result;
             ``"raise"`` raises it.
@@ -147,7 +160,12 @@ class AgePredictor:
             As for :meth:`predict`.
         """
         results = self.iter_predict(
-            images, batch_size=batch_size, on_error=on_error, color=color, coverage=coverage
+            images,
+            batch_size=batch_size,
+            workers=workers,
+            on_error=on_error,
+            color=color,
+            coverage=coverage,
         )
         return list(results)
 
@@ -156,21 +174,27 @@ class AgePredictor:
         images: Iterable[ImageLike],
         *,
         batch_size: int = 32,
+        workers: int = 1,
         on_error: Literal["record", "raise"] = "record",
         color: Color = "rgb",
         coverage: float = 0.9,
-    ) -> Iterator[ImageResult]:
-        """As :meth:`predict_batch`, one result at a time, in flat memory."""
-        if batch_size < 1:
-            raise ConfigError(
-                "batch_size is out of range", got=str(batch_size), expected="1 or more"
-            )
+    ) -> Generator[ImageResult, None, None]:
+        """As :meth:`predict_batch`, one result at a time, in flat memory.
+
+        `images` may be a generator: it is asked for the next image in the caller's
+        thread, a few images ahead. Closing the iterator ends the threads.
+        """
+        for name, value in (("batch_size", batch_size), ("workers", workers)):
+            if value < 1:
+                raise ConfigError(f"{name} is out of range", got=str(value), expected="1 or more")
         if on_error not in ("record", "raise"):
             raise ConfigError("unknown on_error", got=repr(on_error), expected="record or raise")
         _check_several(images)
-        remaining = iter(images)
-        while part := list(islice(remaining, batch_size)):
-            yield from self._batch(part, on_error, color, coverage)
+        cut = partial(self._cut_or_error, color=color, on_error=on_error)
+        session = self.session if workers == 1 else self.session.beside_threads()
+        with closing(ordered_map(cut, images, workers)) as remaining:
+            while part := list(islice(remaining, batch_size)):
+                yield from self._results(part, session, coverage)
 
     def predict_crops(
         self, crops: Iterable[ImageLike], *, color: Color = "rgb", coverage: float = 0.9
@@ -184,9 +208,8 @@ class AgePredictor:
         their middle out first.
         """
         _check_several(crops)
-        pixels = [load_image(crop, color=color) for crop in crops]
-        ages = self._finish_ages([fit_crop(crop, self.session.crop) for crop in pixels])
-        return self._face_ages(ages, None, coverage)
+        cut = [self._whole(crop, color) for crop in crops]
+        return self._face_ages(_ages(self.session, cut), None, coverage)
 
     def annotate(
         self, image: ImageLike, faces: Sequence[FaceAge], *, color: Color = "rgb"
@@ -196,44 +219,43 @@ class AgePredictor:
 
         return annotate(load_image(image, color=color), faces)
 
-    def _crops(self, pixels: UInt8Image) -> tuple[list[UInt8Image], list[Detection] | None]:
+    def _cut(self, image: ImageLike, color: Color) -> _Cut:
         if self.detector is None:
-            return [fit_crop(pixels, self.session.crop)], None
-        found = sorted(self.detector.detect(pixels), key=lambda face: -face.size)
-        return [align(pixels, face, self.session.crop) for face in found], found
+            return [self._whole(image, color)], None
+        photo = open_photo(image, color=color)
+        view = photo.at_least(largest_side(self.detector))
+        found = [view.to_photo(face) for face in self.detector.detect(view.pixels)]
+        found.sort(key=lambda face: -face.size)
+        return cut_faces(photo, found, self.session.crop), found
 
-    def _batch(
-        self, images: list[ImageLike], on_error: str, color: Color, coverage: float
+    def _whole(self, image: ImageLike, color: Color) -> UInt8Image:
+        spec = self.session.crop
+        return fit_crop(open_photo(image, color=color).at_least(FINENESS * spec.size).pixels, spec)
+
+    def _cut_or_error(
+        self, image: ImageLike, *, color: Color, on_error: str
+    ) -> _Cut | FacelageError:
+        try:
+            return self._cut(image, color)
+        except (ImageError, DetectorError, cv2.error) as error:
+            if on_error == "raise":
+                raise
+            return _named(error)
+
+    def _results(
+        self, cut: list[_Cut | FacelageError], session: AgeSession, coverage: float
     ) -> Iterator[ImageResult]:
-        crops: list[UInt8Image] = []
-        found: list[tuple[int, list[Detection] | None] | FacelageError] = []
-        for image in images:
-            try:
-                cut, faces = self._crops(load_image(image, color=color))
-            except (ImageError, DetectorError, cv2.error) as error:
-                if on_error == "raise":
-                    raise
-                found.append(_named(error))
-                continue
-            crops += cut
-            found.append((len(cut), faces))
-        ages = self._finish_ages(crops)
+        crops = [crop for item in cut if isinstance(item, tuple) for crop in item[0]]
+        ages = _ages(session, crops)
         start = 0
-        for item in found:
+        for item in cut:
             if isinstance(item, FacelageError):
                 yield ImageResult("unreadable", error=item)
                 continue
-            count, faces = item
+            count, faces = len(item[0]), item[1]
             people = tuple(self._face_ages(ages[start : start + count], faces, coverage))
             start += count
             yield ImageResult("ok" if people else "no_face", people)
-
-    def _finish_ages(self, crops: list[UInt8Image]) -> list[float]:
-        if not crops:
-            return []
-        # A crowd in one photo must not become one huge run.
-        parts = [np.stack(crops[start : start + 64]) for start in range(0, len(crops), 64)]
-        return [float(age) for part in parts for age in self.session.ages(part)]
 
     def _face_ages(
         self, ages: list[float], faces: list[Detection] | None, coverage: float
@@ -260,6 +282,12 @@ class AgePredictor:
         ]
 
 
+def _ages(session: AgeSession, crops: list[UInt8Image]) -> list[float]:
+    # A crowd in one photo must not become one huge run.
+    parts = [np.stack(crops[start : start + 64]) for start in range(0, len(crops), 64)]
+    return [age for part in parts for age in session.ages(part).tolist()]
+
+
 def _check_several(images: object) -> None:
     """Refuse one image where several are expected: its rows or characters would be the items."""
     one = (str, os.PathLike, bytes, bytearray, memoryview)
@@ -272,6 +300,8 @@ def _check_several(images: object) -> None:
 
 
 def _named(error: Exception) -> FacelageError:
-    if isinstance(error, FacelageError):
-        return error
-    return DetectorError("OpenCV failed on this image", got=str(error).strip())
+    if not isinstance(error, FacelageError):
+        return DetectorError("OpenCV failed on this image", got=str(error).strip())
+    # A traceback keeps the variables of its functions, and so the bytes of every bad image.
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ class AgeSession:
         #: How far its ages are off on unseen faces; None for a model without one.
         self.calibration = Calibration.from_json(text) if text else None
         self._input = self._session.get_inputs()[0].name
+        self._lock = threading.Lock()
+        self._beside: AgeSession | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "providers": self.providers, "threads": self.threads}
@@ -112,6 +115,19 @@ class AgeSession:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open()
+
+    def beside_threads(self) -> AgeSession:
+        """What to run where other threads have the cores: this, or the same on one thread.
+
+        A session that was given its number of threads is used as it is. The other
+        is opened at the first call, and kept.
+        """
+        if self.threads is not None:
+            return self
+        with self._lock:
+            if self._beside is None:
+                self._beside = AgeSession(self.path, providers=self.providers, threads=1)
+            return self._beside
 
     def ages(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Ages in years (N, float64, at least 0) of crops (N x size x size x 3, RGB, uint8)."""

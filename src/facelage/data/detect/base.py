@@ -70,7 +70,9 @@ class FaceDetector(Protocol):
     """Anything that finds faces; write your own and pass it as ``detector=``.
 
     Detectors are pickled to worker processes and shared between threads, so
-    an implementation has to be safe for both.
+    an implementation has to be safe for both. One that shrinks larger images to
+    a longer side of so many pixels may say so by an attribute `max_side`; large
+    JPEG photos are then decoded no finer than that to find faces.
     """
 
     @property
@@ -81,3 +83,9 @@ class FaceDetector(Protocol):
     def detect(self, image: UInt8Image) -> list[Detection]:
         """Find the faces of an image (H x W x 3, RGB, uint8), best score first."""
         ...
+
+
+def largest_side(detector: FaceDetector) -> float | None:
+    """The longer side to which a detector shrinks images; None if it does not say."""
+    side = getattr(detector, "max_side", None)
+    return float(side) if isinstance(side, (int, float)) and side > 0 else None

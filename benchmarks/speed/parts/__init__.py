@@ -1,0 +1,1 @@
+"""What `benchmarks/speed/predict.py` measures, a module a concern."""

@@ -1,0 +1,82 @@
+"""Work on several images at once, in threads, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import cv2
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# So many items a worker are taken in advance: enough to do while the network runs.
+_AHEAD = 4
+_lock = threading.Lock()
+_pools, _opencv_threads = 0, 1
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[T], R], items: Iterable[T], workers: int
+) -> Generator[R, None, None]:
+    """``map(function, items)``, with `workers` threads at work ahead of the consumer.
+
+    The items are taken in the consumer's thread, and only so many that each worker
+    has a few waiting. The results come in the items' order. An error of
+    `function` is raised in its item's place, one of `items` at once; that, closing
+    the iterator and an interrupt end the work: what has not begun is dropped, and
+    no thread is left. With one worker there are no threads at all.
+
+    While threads work, OpenCV runs each of its own calls on one (see
+    :func:`one_opencv_thread`).
+    """
+    if workers == 1:
+        yield from map(function, items)
+        return
+    remaining = iter(items)
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="facelage")
+    with one_opencv_thread():
+        try:
+            for item in remaining:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) == _AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """OpenCV on one thread a call, in the whole process, until the last such block ends.
+
+    OpenCV has one setting for all threads; several of them that each start as many
+    again would only get into each other's way.
+    """
+    global _pools, _opencv_threads
+    with _lock:
+        if _pools == 0:
+            _opencv_threads = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _pools += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _pools -= 1
+            if _pools == 0:
+                cv2.setNumThreads(_opencv_threads)
