@@ -190,3 +190,13 @@ def test_blur_keeps_the_brightness() -> None:
     for seed in range(25):
         blurred = augment.blur(image, np.random.default_rng(seed))
         assert abs(float(blurred.mean()) - float(image.mean())) < 2
+
+
+def test_the_given_share_of_the_crops_is_damaged() -> None:
+    crops = np.stack([portrait(PADDED)] * 200)
+    seeds = [[number] for number in range(200)]
+    light = augment_batch(crops, 32, "light", seeds)
+    for share, low, high in ((0.0, 0, 0), (0.5, 60, 110), (1.0, 150, 200)):
+        done = augment_batch(crops, 32, "real", seeds, damage=share)
+        # Not all that is damaged looks it: each kind of damage has a chance of its own.
+        assert low <= int((done != light).any((1, 2, 3)).sum()) <= high

@@ -12,7 +12,10 @@ from facelage.data.detect import find_yunet
 
 from .timing import Job
 
-_MEMORY = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+# ru_maxrss would begin with the peak of the process that started this one.
+_MEMORY = """
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
 _FIRST_AGE = """
 import sys
 from facelage import AgePredictor
