@@ -54,3 +54,19 @@ def astronaut() -> np.ndarray:
     picture = np.ascontiguousarray(data.astronaut())
     picture.setflags(write=False)
     return picture
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The factors by which the photos of a test are reduced when they are decoded."""
+    from facelage.data import photo
+
+    factors: list[int] = []
+    original = photo.decode_checked
+
+    def spy(data: bytes, header: Any, reduction: int = 1) -> Any:
+        factors.append(reduction)
+        return original(data, header, reduction)
+
+    monkeypatch.setattr(photo, "decode_checked", spy)
+    return factors

@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +29,7 @@ from facelage.metrics import bias, bootstrap_interval, by_band, cs, macro_mae, m
 from facelage.models import load_weights
 from facelage.train import TrainConfig, Trainer
 from facelage.train.allocator import keep_freed_memory
+from facelage.train.augment import augment_batch
 from facelage.train.batches import to_input
 
 try:
@@ -112,7 +112,7 @@ def measure(run: Path, config: TrainConfig, prepared: Path, appa: Path) -> dict[
 
 
 def ages_at(weights: Path, faces: Manifest, size: int) -> NDArray[np.float64]:
-    """Ages of canonical crops that are made as small as the training's."""
+    """Ages of canonical crops at the training's size."""
     import torch
 
     model, crop = load_weights(weights)
@@ -120,10 +120,10 @@ def ages_at(weights: Path, faces: Manifest, size: int) -> NDArray[np.float64]:
     store = CropStore(faces, memory_gb=0.0)
     ages = []
     for start in range(0, len(store), 128):
-        crops = store.canonical(np.arange(start, min(start + 128, len(store))), crop)
-        small = [cv2.resize(c, (size, size), interpolation=cv2.INTER_AREA) for c in crops]
+        rows = np.arange(start, min(start + 128, len(store)))
+        small = augment_batch(store.batch(rows), size, "none", [(0,)] * len(rows), size / crop.size)
         with torch.inference_mode():
-            ages.append(model(to_input(np.stack(small), crop)).double().numpy())
+            ages.append(model(to_input(small, crop)).double().numpy())
     return np.concatenate(ages)
 
 

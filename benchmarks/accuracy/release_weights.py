@@ -45,6 +45,9 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
+#: What the entry keeps of an evaluation's figures.
+KEPT = ("summary", "intervals", "macro_mae", "cs_curve", "by_decade", "by_group", "coverage")
+KEPT += ("images", "failures", "unlabelled")
 #: LFW's ages are too weak to say how far off a model is.
 CALIBRATED_ON = ("utkface", "aaf")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -101,7 +104,7 @@ def main() -> None:
         files={"onnx": describe_file(onnx), "safetensors": describe_file(tensors)},
         licence=text["licence"],
         training_data=text["training_data"],
-        metrics={result.data: rounded(result.figures) for result in results},
+        metrics={r.data: rounded({key: r.figures[key] for key in KEPT}) for r in results},
         limits=text["limits"],
     ).save()
     write_text(DOCS / "figures.md", markdown(results))

@@ -55,20 +55,6 @@ def around(x: float, y: float, half: float = 5.0) -> Detection:
     return Detection((x - half, y - half, x + half, y + half), points, 0.5)
 
 
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The factors of all decodings of JPEGs."""
-    factors: list[int] = []
-    original = module.decode_checked
-
-    def spy(data: bytes, header: Any, reduction: int = 1) -> np.ndarray:
-        factors.append(reduction)
-        return original(data, header, reduction)
-
-    monkeypatch.setattr(module, "decode_checked", spy)
-    return factors
-
-
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_the_whole_view_is_what_load_image_gives(
     kind: str, picture: np.ndarray, tmp_path: Path

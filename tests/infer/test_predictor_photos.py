@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from facelage.data import photo as module
 from facelage.data.detect import Detection, YuNetDetector
 from facelage.data.images import UInt8Image, load_image
 from facelage.infer import AgePredictor, FaceAge
@@ -49,19 +47,6 @@ def jpeg(image: np.ndarray, orientation: int = 1) -> bytes:
     exif[0x0112] = orientation
     Image.fromarray(image).save(stream, "JPEG", quality=92, exif=exif)
     return stream.getvalue()
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    factors: list[int] = []
-    original = module.decode_checked
-
-    def spy(data: bytes, header: Any, reduction: int = 1) -> np.ndarray:
-        factors.append(reduction)
-        return original(data, header, reduction)
-
-    monkeypatch.setattr(module, "decode_checked", spy)
-    return factors
 
 
 @pytest.fixture(scope="module")

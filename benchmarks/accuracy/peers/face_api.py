@@ -98,7 +98,7 @@ class TinyXception(nn.Module):
 class FaceApiRunner:
     """The network behind `facelage.evaluate.baselines.runners.Runner`.
 
-    It is run by ONNX Runtime, three times as fast as torch runs it.
+    torch converts it and ONNX Runtime runs it, which is quicker.
     """
 
     def __init__(self, manifest: Path) -> None:

@@ -88,8 +88,8 @@ class TrainConfig:
     frozen:
         How many of the network's 19 blocks, counted from the image, keep their
         weights and BatchNorm statistics, over equal stretches of the run, for
-        example ``(4, 0)``. The first four hold the largest feature maps: without
-        them a step costs about half as much. Empty trains every block throughout.
+        example ``(4, 0)``. The first four hold the largest feature maps, so a step
+        without their gradients is quicker. Empty trains every block throughout.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
     teachers:
@@ -219,16 +219,18 @@ class TrainConfig:
 
         Where the initial weights lie, threads, memory and logs may differ.
         """
-        place: dict[str, Any] = {
-            "backbone": None,
-            "weights": None,
-            "threads": 0,
-            "memory_gb": 0.0,
-            "tensorboard": False,
-        }
-        if (self.weights is None) != (other.weights is None):
-            return False
-        return replace(self, **place) == replace(other, **place)
+
+        def course(config: TrainConfig) -> TrainConfig:
+            return replace(
+                config,
+                backbone=None,
+                weights=None if config.weights is None else "given",
+                threads=0,
+                memory_gb=0.0,
+                tensorboard=False,
+            )
+
+        return course(self) == course(other)
 
     def to_json(self) -> str:
         """The settings as JSON text."""

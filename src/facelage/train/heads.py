@@ -1,4 +1,4 @@
-"""What training makes of a model: more neurons for teachers, and blocks that stay as they are."""
+"""Neurons beside the age's own, which learn what teachers say about the same faces."""
 
 from __future__ import annotations
 
@@ -55,14 +55,3 @@ class TaughtModel(nn.Module):
             model.head.weight.mul_(own).add_(shares @ self.others.weight)
             model.head.bias.mul_(own).add_(shares @ self.others.bias)
         return model
-
-
-def freeze(features: nn.Sequential, blocks: int) -> None:
-    """Keep the first `blocks` of a network in training mode as they are, and train the others.
-
-    BatchNorm of the frozen ones uses its statistics and leaves them alone. No
-    gradient reaches them, so the optimiser, decay included, does not touch them.
-    """
-    for index, block in enumerate(features):
-        trained = index >= blocks
-        block.train(trained).requires_grad_(trained)

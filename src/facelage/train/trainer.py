@@ -34,7 +34,8 @@ from facelage.train.averaging import averaged
 from facelage.train.batches import Batch, epoch_batches, predict
 from facelage.train.checkpoint import load_checkpoint, save_checkpoint
 from facelage.train.config import TrainConfig
-from facelage.train.heads import TaughtModel, freeze
+from facelage.train.freezing import freeze
+from facelage.train.heads import TaughtModel
 from facelage.train.initial import new_model
 from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
 from facelage.train.logs import EpochLog, RunLog
