@@ -20,13 +20,13 @@ import numpy as np
 from peers.open import peer_specs
 from PIL import Image  # which matplotlib brings along
 
+from facelage.data.balance import balance_weights
 from facelage.data.manifest import Manifest
 from facelage.evaluate import Evaluation, evaluate, plots
 from facelage.evaluate.predictions import PredictionsTable
 from facelage.files import write_bytes
 from facelage.infer.session import AgeSession
 from facelage.models.weights import get_weights
-from facelage.train.sampling import sampling_weights
 
 FOLDER = Path(__file__).parents[2] / "docs" / "_static" / "plots"
 SETS = ("utkface", "aaf", "lfw")
@@ -65,7 +65,7 @@ def write_plots(
         "error_by_age": plots.error_by_age(ours),
         "training_ages": plots.age_histogram(
             ages,
-            sampling_weights(ages, balance),
+            balance_weights(ages, balance),
             data=f"{', '.join(SETS)}, training splits, balance {balance:g}",
         ),
     }

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facelage.data.balance import balance_weights
 from facelage.data.manifest import Manifest, from_records
 from facelage.evaluate import evaluate, plots
 from facelage.evaluate.predictions import PredictionsTable
-from facelage.train.sampling import sampling_weights
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "accuracy"
 AGES = np.array([20.0] * 30 + [70.0] * 3)
@@ -70,7 +70,7 @@ def test_four_pictures_and_the_best_peer_that_tried_every_face(
     ]
     ages, weights = given[0]
     assert np.array_equal(ages, np.tile(AGES, 3))
-    assert np.array_equal(weights, sampling_weights(ages, 0.5))
+    assert np.array_equal(weights, balance_weights(ages, 0.5))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         path.name for path in paths
     )

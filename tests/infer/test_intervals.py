@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -22,7 +23,7 @@ def people(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return Calibration.fit(*people(4000, 0))
+    return Calibration.fit(*people(4000, 0), balance=0.0)
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
@@ -36,6 +37,45 @@ def test_new_faces_are_covered_as_promised(coverage: float, calibration: Calibra
         band = (predicted >= start) & (predicted < start + 20)
         assert inside[band].mean() == pytest.approx(coverage, abs=0.05)
     assert (true < low).mean() == pytest.approx((1 - coverage) / 2, abs=0.015)
+
+
+def crowd(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Many adults and few teenagers, the latter taken for young adults."""
+    rng = np.random.default_rng(seed)
+    adults = rng.random(n) < 0.95
+    true = np.where(adults, rng.uniform(20, 60, n), rng.uniform(14, 18, n))
+    return true, np.maximum(true, 22) + rng.normal(0, 2, n)
+
+
+def test_balance_covers_the_rare_and_keeps_the_promise() -> None:
+    true, predicted = crowd(20_000, 1)
+    teenagers, covered = true < 20, {}
+    for balance in (0.0, 0.75):
+        calibration = Calibration.fit(*crowd(4000, 0), balance=balance)
+        low, high = calibration.interval(predicted).T
+        inside = (low <= true) & (true <= high)
+        assert inside.mean() == pytest.approx(0.9, abs=0.02)
+        covered[balance] = inside[teenagers].mean()
+    assert covered[0.75] > covered[0.0] + 0.05
+
+
+@given(age=st.floats(0, 110), coverage=st.floats(0.1, 0.98))
+def test_files_with_one_scale_have_it_on_both_sides(age: float, coverage: float) -> None:
+    residuals = [n / 10 for n in range(-50, 51)]
+    old = json.dumps({"knots": [0, 50], "scales": [1, 3], "residuals": residuals})
+    new = Calibration((0.0, 50.0), (1.0, 3.0), (1.0, 3.0), tuple(residuals))
+    assert Calibration.from_json(old).interval(age, coverage) == pytest.approx(
+        new.interval(age, coverage)
+    )
+
+
+@given(age=st.floats(0, 110), wider=st.floats(1.1, 5), coverage=st.floats(0.5, 0.98))
+def test_each_scale_moves_its_own_end(age: float, wider: float, coverage: float) -> None:
+    residuals = tuple(n / 10 for n in range(-50, 51))
+    even = Calibration((0.0,), (1.0,), (1.0,), residuals).interval(age, coverage)
+    older = Calibration((0.0,), (1.0,), (wider,), residuals).interval(age, coverage)
+    assert older[0] == even[0]
+    assert older[1] - age == pytest.approx(wider * (even[1] - age))
 
 
 @given(
@@ -69,7 +109,7 @@ def test_it_is_mapies_split_conformal_interval(residuals: list[float], coverage:
     )
     mapie.conformalize(np.zeros((n, 1)), 50.0 + np.asarray(residuals))
     _, ends = mapie.predict_interval(np.zeros((1, 1)))
-    own = Calibration((0.0,), (1.0,), tuple(sorted(residuals))).interval(50.0, coverage)
+    own = Calibration((0.0,), (1.0,), (1.0,), tuple(sorted(residuals))).interval(50.0, coverage)
     assert own == pytest.approx(np.maximum(ends[0, :, 0], 0), abs=1e-9)
 
 
@@ -106,7 +146,8 @@ def test_the_ends_have_the_probability_outside(
 def test_the_order_of_faces_does_not_matter(calibration: Calibration) -> None:
     true, predicted = people(4000, 0)
     shuffled = np.random.default_rng(0).permutation(4000)
-    assert Calibration.fit(true[shuffled], predicted[shuffled]) == calibration
+    again = Calibration.fit(true[shuffled], predicted[shuffled], balance=0.0)
+    assert again == calibration
 
 
 def test_json_keeps_every_number(calibration: Calibration) -> None:
@@ -119,7 +160,10 @@ def test_json_keeps_every_number(calibration: Calibration) -> None:
         "",
         "[]",
         "{}",
-        '{"knots": [0], "scales": [0], "residuals": [1]}',
+        '{"knots": [0], "low_scales": [1], "high_scales": [0], "residuals": [1]}',
+        '{"knots": [0], "low_scales": [0], "high_scales": [1], "residuals": [1]}',
+        '{"knots": [0], "low_scales": [1], "residuals": [1]}',
+        '{"knots": [0], "low_scales": [1], "high_scales": [1, 1], "residuals": [1]}',
         '{"knots": [1, 0], "scales": [1, 1], "residuals": [1]}',
         '{"knots": [0], "scales": [1], "residuals": [2, 1]}',
         '{"knots": [0], "scales": [1], "residuals": [NaN]}',

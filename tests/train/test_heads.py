@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from facelage.data.manifest import MAX_AGE
 from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.train.heads import TaughtModel
 
@@ -16,7 +17,8 @@ def taught() -> TaughtModel:
 @torch.no_grad()
 def test_the_first_output_is_the_models_own(taught: TaughtModel) -> None:
     images = torch.randn(3, 3, 32, 32)
-    ages = taught(images)
+    ages, logits = taught(images)
+    assert logits is None
     assert ages.shape == (3, 3)
     assert torch.allclose(ages[:, 0], taught.model(images))
 
@@ -27,14 +29,14 @@ def test_a_folded_model_is_the_blend_of_the_neurons(
     blend: dict[str, float], taught: TaughtModel
 ) -> None:
     images = torch.randn(3, 3, 32, 32)
-    own, a, b = taught(images).T
+    own, a, b = taught(images)[0].T
     left = 1 - sum(blend.values())
     wanted = left * own + blend.get("a", 0) * a + blend.get("b", 0) * b
-    before = taught(images)
+    before = taught(images)[0]
     folded = taught.folded(blend)
     assert isinstance(folded, AgeMobileNetV2)
     assert torch.allclose(folded.eval()(images), wanted, atol=1e-4)
-    assert torch.equal(taught(images), before)
+    assert torch.equal(taught(images)[0], before)
 
 
 @torch.no_grad()
@@ -42,6 +44,19 @@ def test_without_teachers_it_is_the_model_itself() -> None:
     model = AgeMobileNetV2().eval()
     taught = TaughtModel(model).eval()
     images = torch.randn(2, 3, 32, 32)
-    assert torch.equal(taught(images)[:, 0], model(images))
+    assert torch.equal(taught(images)[0][:, 0], model(images))
     assert torch.equal(taught.folded({})(images), model(images))
     assert taught.others is None
+
+
+@torch.no_grad()
+def test_a_distribution_has_a_neuron_a_year_and_begins_even() -> None:
+    model = AgeMobileNetV2().eval()
+    taught = TaughtModel(model, ("a",), distribution=True).eval()
+    images = torch.randn(2, 3, 32, 32)
+    ages, logits = taught(images)
+    assert ages.shape == (2, 2)
+    assert logits is not None
+    assert logits.shape == (2, MAX_AGE + 1)
+    assert (logits == 0).all()
+    assert torch.equal(taught.folded({})(images), model(images))

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from facelage.errors import ConfigError
 from facelage.train.config import LOSSES
-from facelage.train.losses import get_loss, taught_losses, weighted_mean
+from facelage.train.losses import (
+    LABEL_STD,
+    distribution_losses,
+    get_loss,
+    taught_losses,
+    weighted_mean,
+)
 
 years = st.floats(0, 120, width=32)
 
@@ -58,3 +64,25 @@ def test_teachers_count_by_their_weight_and_not_where_they_are_silent() -> None:
     losses.sum().backward()
     assert predicted.grad is not None
     assert predicted.grad.tolist() == [[-1.0, -0.5], [-1.0, 0.0]]
+
+
+def gaussian_logits(age: float, years: int = 123) -> torch.Tensor:
+    return -0.5 * ((torch.arange(years, dtype=torch.float32) - age) / LABEL_STD) ** 2
+
+
+@given(st.floats(0, 122, width=32), st.floats(-50, 50, width=32))
+def test_a_distribution_about_the_label_costs_nothing(age: float, shift: float) -> None:
+    logits = gaussian_logits(age)[None] + shift
+    assert float(distribution_losses(logits, torch.tensor([age]))) == pytest.approx(0, abs=1e-4)
+
+
+@given(st.floats(10, 110, width=32), st.floats(1, 8), st.floats(0.5, 8))
+def test_a_distribution_further_from_the_label_costs_more(
+    age: float, near: float, more: float
+) -> None:
+    logits = torch.stack([gaussian_logits(age + near), gaussian_logits(age + near + more)])
+    first, second = distribution_losses(logits, torch.tensor([age, age])).tolist()
+    # Two Gaussians of one width differ by half the squared distance in widths; the
+    # ends of the ages' range cut a little off.
+    assert 0 < first < second
+    assert first == pytest.approx((near / LABEL_STD) ** 2 / 2, rel=0.05)

@@ -241,6 +241,7 @@ def test_training_stops_when_patience_ends_and_stays_stopped(
         {"loss": "mse", "optimiser": "adam", "schedule": "step", "balance": 0.0},
         {"loss": "l1", "optimiser": "adamw", "schedule": "constant", "ema_decay": 0.0},
         {"loss": "huber", "schedule": "cosine", "augmentation": "real", "balance": 1.0},
+        {"distribution": 3.0, "mixup": 0.5, "optimiser": "adam"},
         {"bfloat16": True, "dropout": 0.0, "warmup_epochs": 3.0},
     ],
 )
@@ -345,3 +346,13 @@ def test_a_teacher_changes_the_kept_neuron_as_far_as_it_is_blended_in(
         rows = np.arange(len(store))
         means.append(float(torch_ages(model, store.canonical(rows, crop), crop).mean()))
     assert means[1] > means[0] + 5
+
+
+def test_a_distribution_changes_the_weights_and_leaves_no_trace(
+    faces: Manifest, run: Path, tmp_path: Path
+) -> None:
+    tiny.trainer(distribution=3.0).fit(faces, tmp_path)
+    shaped, _ = load_weights(tmp_path / "last.safetensors")
+    plain, _ = load_weights(run / "last.safetensors")
+    assert shaped.state_dict().keys() == plain.state_dict().keys()
+    assert not torch.equal(shaped.head.weight, plain.head.weight)

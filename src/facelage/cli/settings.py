@@ -83,6 +83,9 @@ _OPTIONS = (
         callback=_pairs,
         help="COLUMN=SHARE: share of a teacher's neuron in the model that is kept.",
     ),
+    _setting(
+        "distribution", float, "Loss weight of a head for the distribution of ages (training only)."
+    ),
     _setting("mixup", float, "Share of the faces blended with one of about their age."),
     _setting("patience", int, "Stop after so many epochs without gain; 0 never."),
     _setting("seed", int, "Seed of all random numbers."),

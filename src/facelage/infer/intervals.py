@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facelage.data.balance import balance_weights
 from facelage.errors import ConfigError, InvalidArrayError, WeightsError
 
 #: The key of a model file's metadata that holds the calibration.
@@ -26,6 +28,8 @@ CALIBRATION_KEY = "facelage.calibration"
 FEWEST = 100
 
 _KNOTS = tuple(float(age) for age in range(0, 101, 4))
+#: Years that no scale falls below, for ages at which hardly anybody is off to one side.
+_NARROWEST = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +40,44 @@ class Calibration:
     ----------
     knots:
         Predicted ages in years, ascending.
-    scales:
-        The usual absolute error in years at each knot, linear in between and
-        constant outside.
+    low_scales, high_scales:
+        By how many years people predicted at each knot are usually younger, and
+        older; linear in between and constant outside.
     residuals:
-        (true - predicted age) / scale of the calibration faces, ascending.
+        (true - predicted age) of the calibration faces, over the low scale where
+        it is negative and over the high one elsewhere, ascending.
     """
 
     knots: tuple[float, ...]
-    scales: tuple[float, ...]
+    low_scales: tuple[float, ...]
+    high_scales: tuple[float, ...]
     residuals: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        scales = (*self.low_scales, *self.high_scales)
         good = (
-            len(self.knots) == len(self.scales) > 0
+            len(self.knots) == len(self.low_scales) == len(self.high_scales) > 0
             and len(self.residuals) > 0
-            and all(map(math.isfinite, (*self.knots, *self.scales, *self.residuals)))
+            and all(map(math.isfinite, (*self.knots, *scales, *self.residuals)))
             and list(self.knots) == sorted(set(self.knots))
-            and min(self.scales) > 0
+            and min(scales) > 0
             and list(self.residuals) == sorted(self.residuals)
         )
         if not good:
             raise WeightsError(
                 "the calibration's numbers are out of range",
-                expected="ascending knots, a positive scale for each, ascending residuals",
+                expected="ascending knots, two positive scales for each, ascending residuals",
             )
 
     @classmethod
-    def fit(cls, true: ArrayLike, predicted: ArrayLike, *, bandwidth: float = 5.0) -> Calibration:
+    def fit(
+        cls,
+        true: ArrayLike,
+        predicted: ArrayLike,
+        *,
+        bandwidth: float = 5.0,
+        balance: float = 0.75,
+    ) -> Calibration:
         """A calibration from faces that the model was not trained on.
 
         Parameters
@@ -72,7 +86,14 @@ class Calibration:
             N ages each, in years.
         bandwidth:
             Standard deviation in years of the Gaussian that smooths the usual
-            error over predicted ages.
+            errors over predicted ages.
+        balance:
+            How strongly rare ages count in the scales, as the strength of
+            :func:`facelage.data.balance.balance_weights`. A person of a rare age who
+            is taken for one of a frequent age (a teenager for a young adult) is
+            an exception among those who look so; with more balance the intervals
+            reach further to the side where such people are. What they cover of
+            all faces stays as promised; their width grows.
 
         Raises
         ------
@@ -83,6 +104,7 @@ class Calibration:
         -----
         Every second face (by predicted age) sets the scales and the others the
         residuals, since the guarantee needs residuals that the scales did not see.
+        It holds whatever the scales are, so that these may favour rare ages.
         """
         a, b = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
         if a.ndim != 1 or a.shape != b.shape or len(a) < FEWEST or not np.isfinite(a + b).all():
@@ -99,14 +121,14 @@ class Calibration:
         # The nearest faces count at least a little, so that no knot is left without any.
         nearest = np.abs(distance).min(1, keepdims=True)
         kernel = np.exp(-0.5 * (distance**2 - nearest**2))
-        usual = kernel @ np.abs(a - b)[shaping] / kernel.sum(1)
-        scales = np.maximum(usual, 0.25)
-        residuals = np.sort((a - b)[ranking] / np.interp(b[ranking], knots, scales))
-        return cls(
-            _KNOTS,
-            tuple(float(round(value, 4)) for value in scales),
-            tuple(float(round(value, 4)) for value in residuals),
+        kernel *= balance_weights(np.maximum(a[shaping], 0), balance)
+        kernel /= kernel.sum(1, keepdims=True)
+        error = (a - b)[shaping]
+        low, high = (
+            np.maximum(kernel @ np.maximum(side, 0), _NARROWEST) for side in (-error, error)
         )
+        residuals = _scaled((a - b)[ranking], b[ranking], knots, low, high)
+        return cls(_KNOTS, _row(low), _row(high), _row(np.sort(residuals)))
 
     def interval(self, age: ArrayLike, coverage: float = 0.9) -> NDArray[np.float64]:
         """The low and high end for predicted ages.
@@ -141,9 +163,11 @@ class Calibration:
                 got=str(coverage),
                 expected=f"at most {1 - 2 / (n + 1):.4f} with {n} calibration faces",
             )
-        scale = np.interp(years, self.knots, self.scales)
-        low, high = self.residuals[rank - 1], self.residuals[n - rank]
-        return np.maximum(np.stack([years + low * scale, years + high * scale], axis=-1), 0.0)
+        ends = []
+        for residual in (self.residuals[rank - 1], self.residuals[n - rank]):
+            scales = self.low_scales if residual < 0 else self.high_scales
+            ends.append(years + residual * np.interp(years, self.knots, scales))
+        return np.maximum(np.stack(ends, axis=-1), 0.0)
 
     def probability_at_least(self, age: ArrayLike, threshold: float) -> NDArray[np.float64]:
         """The probability that people predicted to be `age` are `threshold` years or older.
@@ -153,8 +177,7 @@ class Calibration:
         that nothing is certain.
         """
         years, n = np.asarray(age, np.float64), len(self.residuals)
-        scale = np.interp(years, self.knots, self.scales)
-        needed = (threshold - years) / scale
+        needed = _scaled(threshold - years, years, self.knots, self.low_scales, self.high_scales)
         below = np.searchsorted(np.asarray(self.residuals), needed, side="left")
         return np.asarray((n - below + 1) / (n + 2), np.float64)
 
@@ -173,8 +196,26 @@ class Calibration:
         """
         try:
             values: dict[str, Any] = json.loads(text)
+            if "scales" in values:  # files of before 0.3 have the same on both sides
+                values["low_scales"] = values["high_scales"] = values.pop("scales")
             return cls(**{key: tuple(map(float, row)) for key, row in values.items()})
         except (ValueError, TypeError, AttributeError) as error:
             raise WeightsError(
                 "the model's calibration can't be read", got=f"{text[:80]!r} ({error})"
             ) from error
+
+
+def _scaled(
+    error: NDArray[np.float64],
+    years: NDArray[np.float64],
+    knots: Sequence[float] | NDArray[np.float64],
+    low: Sequence[float] | NDArray[np.float64],
+    high: Sequence[float] | NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Errors (true - predicted age) in units of what is usual to their side."""
+    below, above = np.interp(years, knots, low), np.interp(years, knots, high)
+    return np.asarray(error / np.where(error < 0, below, above), np.float64)
+
+
+def _row(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(round(value, 4)) for value in values)

@@ -97,6 +97,9 @@ class TrainConfig:
         manifests' column of its answers (years); each gets a neuron of its own.
     blend:
         Share of a teacher's neuron in the neuron that is validated and kept.
+    distribution:
+        Loss weight of a head that gives the age as a distribution over whole years,
+        in training only; about 3 weighs what a Huber loss does. 0 has none.
     mixup:
         Share of the faces blended with one of about their age.
     patience:
@@ -132,6 +135,7 @@ class TrainConfig:
     source_weights: dict[str, float] = field(default_factory=dict)
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)
+    distribution: float = 0.0
     mixup: float = 0.0
     patience: int = 0
     seed: int = 0
@@ -153,6 +157,7 @@ class TrainConfig:
             ("dropout", 0.0, 0.95),
             ("balance", 0.0, 1.0),
             ("damage", 0.0, 1.0),
+            ("distribution", 0.0, 1e3),
             ("mixup", 0.0, 1.0),
             ("patience", 0, 10_000),
             ("seed", 0, 2**63 - 1),

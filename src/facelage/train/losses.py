@@ -46,6 +46,23 @@ def taught_losses(predicted: Tensor, targets: Tensor, shares: Tensor, loss: Loss
     return loss(predicted, known) @ shares
 
 
+#: Standard deviation in years of the age that a label stands for.
+LABEL_STD = 2.0
+
+
+def distribution_losses(logits: Tensor, ages: Tensor) -> Tensor:
+    """How far each face's distribution over whole years is from its label's (N nats).
+
+    The Kullback-Leibler divergence from a Gaussian about the label, as in deep
+    label distribution learning (Gao et al., IEEE TIP 2017). `logits` are
+    N x years from 0 up, `ages` N years.
+    """
+    grid = torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+    wanted = torch.softmax(-0.5 * ((grid - ages[:, None]) / LABEL_STD) ** 2, 1)
+    given = torch.log_softmax(logits, 1)
+    return functional.kl_div(given, wanted, reduction="none").sum(1)
+
+
 def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     """The mean of N losses under N weights."""
     return (losses * weights).sum() / torch.clamp(weights.sum(), min=1e-12)

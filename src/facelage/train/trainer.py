@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from facelage.data.align import CropSpec
+from facelage.data.balance import balance_weights
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest, concat
 from facelage.data.prepared import agreed_crop
@@ -39,9 +40,13 @@ from facelage.train.heads import TaughtModel
 from facelage.train.initial import new_model
 from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
 from facelage.train.logs import EpochLog, RunLog
-from facelage.train.losses import get_loss, taught_losses, weighted_mean
+from facelage.train.losses import (
+    distribution_losses,
+    get_loss,
+    taught_losses,
+    weighted_mean,
+)
 from facelage.train.optim import make_optimiser, make_schedule
-from facelage.train.sampling import sampling_weights
 
 #: What ``last.pt`` holds.
 _STATE = {"identity", "config", "model", "average", "optimiser", "schedule"}
@@ -151,9 +156,9 @@ class _Run:
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
-        self.model = TaughtModel(model, tuple(config.teachers)).to(
-            memory_format=torch.channels_last
-        )
+        self.model = TaughtModel(
+            model, tuple(config.teachers), distribution=config.distribution > 0
+        ).to(memory_format=torch.channels_last)
         self.shares = torch.tensor([1.0, *config.teachers.values()])
         self.average = averaged(self.model, config.ema_decay) if config.ema_decay else None
         self.optimiser = make_optimiser(self.model, config)
@@ -168,7 +173,7 @@ class _Run:
         if not self._finished():
             memory = config.memory_gb
             # The sampler balances ages; the loss weighs sources.
-            self.sampling = torch.from_numpy(sampling_weights(self.train_ages, config.balance))
+            self.sampling = torch.from_numpy(balance_weights(self.train_ages, config.balance))
             self.weights = source_weights(train, config)
             self.targets = teacher_targets(train, config)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)
@@ -212,8 +217,11 @@ class _Run:
             for step, batch in enumerate(self._batches(epoch), start=1):
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-                    ages = self.model(batch.images)
+                    ages, logits = self.model(batch.images)
                 losses = taught_losses(ages.float(), batch.targets, self.shares, self.loss)
+                if logits is not None:
+                    spread = distribution_losses(logits.float(), batch.targets[:, 0])
+                    losses = losses + config.distribution * spread
                 loss = weighted_mean(losses, batch.weights)
                 value = loss.item()
                 if not math.isfinite(value):

@@ -24,7 +24,7 @@ def age_histogram(ages: ArrayLike, weights: ArrayLike | None = None, *, data: st
         N ages in years; NaN (no label) is left out and counted in the title.
     weights:
         N sampling weights, one a face, such as
-        :func:`facelage.train.sampling.sampling_weights` gives; None draws the
+        :func:`facelage.data.balance.balance_weights` gives; None draws the
         data alone. They are scaled to N faces in all.
     data:
         Name of the data for the title.

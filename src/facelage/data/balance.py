@@ -1,4 +1,4 @@
-"""Which faces a training epoch shows, against the skew of the ages."""
+"""Weights of faces against the skew of their ages: few data sets have as many old as young."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 from facelage.errors import ConfigError, InvalidArrayError
 
 
-def sampling_weights(
+def balance_weights(
     ages: ArrayLike, strength: float, *, bandwidth: float = 2.0, limit: float = 10.0
 ) -> NDArray[np.float64]:
-    """Weights for a WeightedRandomSampler.
+    """Weights of faces by their ages, for a WeightedRandomSampler for example.
 
     Each age's weight is its density to the power of ``-strength``. The density
     is smoothed over neighbouring ages with a Gaussian, as in label
