@@ -23,8 +23,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-# model-card.md and changelog.md include pages that are none by themselves.
-exclude_patterns = ["_build", "figures.md"]
+# Other pages include these.
+exclude_patterns = ["_build", "figures.md", "smaller.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -96,6 +96,14 @@ def shared_onnx() -> Path:
     return export_onnx(model, session_folder() / "tiny.onnx", crop, name="tiny", metadata={"n": 24})
 
 
+@functools.cache
+def lively_onnx() -> Path:
+    from facelage.export import export_onnx
+
+    path = session_folder() / "lively.onnx"
+    return export_onnx(lively_model(), path, CROP, name="lively", metadata={"n": 24})
+
+
 def noise_crops(count: int, size: int = CROP.size, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)

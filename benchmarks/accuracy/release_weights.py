@@ -74,18 +74,7 @@ def main() -> None:
     export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
 
     session = AgeSession(onnx)
-    results = []
-    for name in ("utkface", "aaf", "lfw"):
-        test = Manifest.load(arguments.prepared / name).usable("test")
-        groups = ("gender", "race") if name == "utkface" else ()
-        results.append(evaluate(session, test, data=f"{name}, test split", groups=groups))
-    predictor = AgePredictor(session, "yunet")
-    for name, groups in (
-        ("appa_real_dev", ("gender", "race", "photo", "expression")),
-        ("frl_london", ("gender", "ethnicity")),
-    ):
-        photos = read_csv(arguments.data / f"{name}.csv")
-        results.append(evaluate(predictor, photos, data=name, groups=groups))
+    results = evaluations(session, arguments.prepared, arguments.data)
     for result in results:
         summary = result.figures["summary"]
         print(f"{result.data}: n {summary['n']:.0f}, MAE {summary['mae']:.3f}")
@@ -110,6 +99,23 @@ def main() -> None:
     write_text(DOCS / "figures.md", markdown(results))
     test = Manifest.load(arguments.prepared / "utkface").usable("test")
     write_plots(results[0], test, arguments.prepared, arguments.run, peers=arguments.peers)
+
+
+def evaluations(session: AgeSession, prepared: Path, data: Path) -> list[Evaluation]:
+    """A model's figures on every test split and every set that is never trained on."""
+    results = []
+    for name in ("utkface", "aaf", "lfw"):
+        test = Manifest.load(prepared / name).usable("test")
+        groups = ("gender", "race") if name == "utkface" else ()
+        results.append(evaluate(session, test, data=f"{name}, test split", groups=groups))
+    predictor = AgePredictor(session, "yunet")
+    for name, groups in (
+        ("appa_real_dev", ("gender", "race", "photo", "expression")),
+        ("frl_london", ("gender", "ethnicity")),
+    ):
+        photos = read_csv(data / f"{name}.csv")
+        results.append(evaluate(predictor, photos, data=name, groups=groups))
+    return results
 
 
 def held_out_crops(folder: Path, crop: CropSpec, count: int = 1000) -> np.ndarray:

@@ -117,7 +117,7 @@ class TrainingDivergedError(FacelageError, ArithmeticError):
 
 
 class ExportError(FacelageError):
-    """An exported model does not agree with the model it was exported from."""
+    """An exported model does not agree with the model it comes from, or can't come from it."""
 
 
 class FacelageWarning(UserWarning):

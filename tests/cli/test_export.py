@@ -104,3 +104,93 @@ def test_a_table_and_a_folder_do_not_mix(facelage: Callable, tmp_path: Path) -> 
     )  # fmt: skip
     assert done.code == 1
     assert "calibrates a model by itself" in done.err
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faces")
+    tiny.write_faces(folder, {"train": 40, "val": 12}).save(folder / "manifest.csv")
+    return folder
+
+
+def test_a_smaller_model_says_what_it_lost(facelage: Callable, tmp_path: Path, faces: Path) -> None:
+    path = tmp_path / "age_prediction_9.0.0-int8.onnx"
+    done = facelage("export", tiny.shared_onnx(), path, "--int8", "--check", faces, "--limit", 2)
+    assert done.code == 0, done.err
+    assert done.out.startswith("12 validation faces: MAE ")
+    assert "of ages within 1.5 years of the original's" in done.out
+    session = AgeSession(path)
+    assert session.name == "age_prediction_9.0.0-int8"
+    assert session.metadata["facelage.precision"] == "int8"
+    assert session.metadata["n"] == "24"  # the source's metadata came along
+    assert path.stat().st_size < 3e6
+
+
+def test_a_model_that_lost_too_much_is_not_written(
+    facelage: Callable, tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facelage.export import growth
+
+    ages = iter([np.zeros(12), np.full(12, -0.06)])  # all faces are older than that
+    monkeypatch.setattr(growth, "session_ages", lambda *_: next(ages))
+    done = facelage("export", tiny.shared_onnx(), tmp_path / "m.onnx", "--int8", "--check", faces)
+    assert done.code == 1
+    assert "off by too much more" in done.err
+    assert "at most 0.05 more" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_becomes_one_small_self_contained_file(
+    facelage: Callable, tmp_path: Path, faces: Path
+) -> None:
+    path = tmp_path / "mine.onnx"
+    done = facelage(
+        "export", tiny.shared_run(), path, "--int8", "--self-contained", "--limit", 9,
+        "--check", faces, "--licence", "mine alone",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "torch and ONNX differ by at most" in done.out
+    session = AgeSession(path)
+    assert session.self_contained
+    assert session.name == "mine"
+    assert session.metadata["facelage.precision"] == "int8"
+    assert json.loads(session.metadata["facelage.licence"]) == "mine alone"
+    assert session.ages(tiny.noise_crops(2, 50)).shape == (2,)
+
+
+def test_half_the_bits_need_no_faces(facelage: Callable, tmp_path: Path, faces: Path) -> None:
+    path = tmp_path / "half.onnx"
+    assert facelage("export", tiny.shared_onnx(), path, "--fp16").code == 0
+    assert AgeSession(path).metadata["facelage.precision"] == "fp16"
+    checked = facelage("export", tiny.shared_onnx(), path, "--fp16", "--check", faces)
+    assert checked.out.startswith("12 validation faces: MAE ")
+
+
+def test_a_name_keeps_what_its_file_says(facelage: Callable, tmp_path: Path) -> None:
+    from facelage.models import get_weights
+
+    path = tmp_path / "mine.onnx"
+    done = facelage("export", "default", path, "--self-contained")
+    assert done.code == 0, done.err
+    shipped = AgeSession(get_weights().path("onnx"))
+    assert shipped.calibration is not None
+    assert AgeSession(path).calibration == shipped.calibration
+    assert AgeSession(path).metadata == {**shipped.metadata, "facelage.name": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--int8", "--fp16", "--check", "."], "weights have 8 or 16 bits"),
+        (["--int8"], "--int8 needs real faces with known ages"),
+        (["--self-contained", "--licence", "mine"], "says already what these options add"),
+        ([], "an ONNX file is exported already"),
+    ],
+)
+def test_what_can_not_be_done_is_said(
+    facelage: Callable, tmp_path: Path, options: list[str], problem: str
+) -> None:
+    done = facelage("export", tiny.shared_onnx(), tmp_path / "mine.onnx", *options)
+    assert done.code == 1
+    assert problem in done.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,14 +1,16 @@
-"""``facelage export``: a checkpoint to an ONNX file."""
+"""``facelage export``: a checkpoint to an ONNX file, of fewer bits or with its preprocessing."""
 
 from __future__ import annotations
 
-import json
+import shutil
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
+from facelage.cli.from_torch import from_torch
 from facelage.cli.options import echo_file
+from facelage.cli.smaller import compare, file_of, shrink
 
 
 @click.command("export")
@@ -28,7 +30,27 @@ from facelage.cli.options import echo_file
     help="Prepared folder, whose validation split the model's intervals come from, or a table "
     "of predictions (age, predicted) on faces that it was not trained on.",
 )
-@click.option("--count", default=1000, show_default=True, help="Faces to check on.")
+@click.option(
+    "--count", default=1000, show_default=True, type=click.IntRange(1), help="Faces to check on."
+)
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="8-bit convolutions, a quarter of the file; they are set on training faces of --check.",
+)
+@click.option("--fp16", is_flag=True, help="16-bit weights, half of the file; computes in 32 bits.")
+@click.option(
+    "--limit",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Years by which --int8 or --fp16 may raise the MAE on validation faces of --check.",
+)
+@click.option(
+    "--self-contained",
+    is_flag=True,
+    help="Put the preprocessing into the file: it takes uint8 crops of any size as they are.",
+)
 @click.option("--licence", default="", help="Terms of use, kept in the file.")
 @click.option(
     "--metrics",
@@ -44,83 +66,69 @@ def command(
     count: int,
     licence: str,
     metrics: Path | None,
+    int8: bool,
+    fp16: bool,
+    limit: float,
+    self_contained: bool,
 ) -> None:
     """Write MODEL to PATH as ONNX.
 
     MODEL is a run's folder, a .safetensors file, a name, or "default" for the
-    newest weights.
+    newest weights. With --int8, --fp16 or --self-contained it may be an ONNX file
+    too; it and a name keep what their file says (intervals, licence, metrics).
 
     The file runs in ONNX Runtime without torch and carries its crop. Before it
     is written its ages are compared with torch's: on real faces with --check,
-    else on noise.
+    else on noise. --int8 needs --check; a file whose MAE grows by more
+    than --limit is not written.
     """
-    import numpy as np
-
     from facelage.errors import ConfigError
-    from facelage.export import check_parity, export_onnx
     from facelage.files import write_atomically
-    from facelage.infer.intervals import CALIBRATION_KEY
-    from facelage.models import load_weights
 
     if path.suffix != ".onnx":
         raise ConfigError("the output must be an .onnx file", got=str(path))
-    trained, crop = load_weights(None if model == "default" else model)
-    metadata: dict[str, Any] = {"facelage.licence": licence} if licence else {}
-    if metrics is not None:
-        try:
-            metadata["facelage.metrics"] = json.loads(metrics.read_text("utf-8"))["summary"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                "the metrics can't be read",
-                got=f"{metrics}: {error}",
-                expected="metrics.json of `facelage evaluate --out`",
-            ) from error
-    if calibrate_on:
-        metadata[CALIBRATION_KEY] = _calibration(trained, crop, calibrate_on)
-    if check is not None:
-        from facelage.data.crops import CropStore
-        from facelage.data.manifest import Manifest
-        from facelage.data.prepared import agreed_crop
-
-        agreed_crop([check], crop)
-        manifest = Manifest.load(check).usable()
-        manifest.frame = manifest.frame.head(count)
-        store = CropStore(manifest)
-        crops = store.canonical(np.arange(len(store)), crop)
-    else:
-        shape = (min(count, 64), crop.size, crop.size, 3)
-        crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    if int8 and check is None:
+        raise ConfigError(
+            "--int8 needs real faces with known ages",
+            got="no --check",
+            fix="name a folder of `facelage prepare` with --check",
+        )
+    if int8 and fp16:
+        raise ConfigError("weights have 8 or 16 bits", got="--int8 and --fp16", fix="choose one")
+    texts = {"--licence": licence, "--metrics": metrics, "--calibrate": calibrate_on}
+    given = [option for option, value in texts.items() if value]
+    converting = int8 or fp16 or self_contained
+    source = file_of(model, given=given, converting=converting)
+    name = name or path.stem
 
     def write(temporary: Path) -> None:
-        export_onnx(trained, temporary, crop, name=name or path.stem, metadata=metadata)
-        parity = check_parity(trained, temporary, crops)
-        what = "faces" if check else "noise images"
-        click.echo(
-            f"{parity.n} {what}: torch and ONNX differ by at most {parity.largest:.2g} years"
-        )
+        from facelage.export import export_fp16, export_self_contained
+
+        with tempfile.TemporaryDirectory() as folder:
+            full = source
+            if full is None:
+                full = Path(folder) / "float32.onnx"
+                from_torch(
+                    model,
+                    full,
+                    name=name,
+                    faces=check,
+                    count=count,
+                    calibrate_on=calibrate_on,
+                    licence=licence,
+                    metrics=metrics,
+                )
+            last = full
+            if int8 and check is not None:
+                last = shrink(full, Path(folder) / "small.onnx", check, name)
+            if fp16:
+                last = export_fp16(full, Path(folder) / "small.onnx", name=name)
+            if self_contained:
+                last = export_self_contained(last, Path(folder) / "whole.onnx", name=name)
+            if last is not full and check is not None:
+                compare(full, last, check, count=count, limit=limit)
+            shutil.copyfile(last, temporary)
 
     # A file that fails the check never gets its name.
     write_atomically(path, write)
     echo_file(path)
-
-
-def _calibration(model: Any, crop: Any, sources: tuple[Path, ...]) -> dict[str, Any]:
-    """The calibration from prepared folders, or from one table, as plain data."""
-    from facelage.errors import ConfigError
-    from facelage.export import calibrate, calibration_from_table
-
-    tables = [path for path in sources if path.is_file() and path.name != "manifest.csv"]
-    if tables and len(sources) > 1:
-        raise ConfigError(
-            "a table of predictions calibrates a model by itself",
-            got=", ".join(map(str, sources)),
-            expected="one table, or prepared folders",
-        )
-    found = calibration_from_table(tables[0]) if tables else calibrate(model, crop, sources)
-    low, high = found.interval(40.0, 0.9)
-    click.echo(
-        f"calibrated on {len(found.residuals)} faces: 90 % of those called 40 "
-        f"are {low:.0f} to {high:.0f}"
-    )
-    plain: dict[str, Any] = json.loads(found.to_json())
-    return plain

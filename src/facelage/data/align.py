@@ -196,8 +196,9 @@ def align(
     matrix = similarity_to_crop(detection, spec)
     inverse_scale = 1.0 / math.hypot(matrix[0, 0], matrix[1, 0])
     # warpAffine takes no image of 32,767 pixels or more a side; the part under the crop will do.
-    if inverse_scale > 3.0 or max(image.shape[:2]) >= 32767:
-        factor = max(1, int(inverse_scale / 1.5))
+    # The small numbers here and below keep exact multiples from hanging on the last bit.
+    if inverse_scale > 3.0 + 1e-9 or max(image.shape[:2]) >= 32767:
+        factor = max(1, int(inverse_scale / 1.5 + 1e-9))
         image, matrix = _reduced_region(image, matrix, spec.size, canvas_pad, factor)
         inverse_scale = 1.0 / math.hypot(matrix[0, 0], matrix[1, 0])
     finer = max(1, min(3, math.ceil(inverse_scale - 1e-9)))
@@ -296,6 +297,31 @@ def fit_crop(image: UInt8Image, spec: CropSpec = DEFAULT_CROP) -> UInt8Image:
     return align(image, whole_image(image, spec), spec)
 
 
+def as_crops(crops: ArrayLike, side: int | None = None) -> NDArray[np.uint8]:
+    """Crops (N x H x W x 3, or one crop without N; RGB, uint8) as one array with N.
+
+    Parameters
+    ----------
+    side:
+        Height and width to name in the error, where the caller wants certain ones.
+
+    Raises
+    ------
+    InvalidArrayError
+        If the shape or dtype is another.
+    """
+    pixels = np.asarray(crops)
+    if pixels.ndim == 3:
+        pixels = pixels[None]
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
+        raise InvalidArrayError(
+            "these are not face crops",
+            got=f"{pixels.dtype} {pixels.shape}",
+            expected=f"uint8 (N, {side or 'height'}, {side or 'width'}, 3)",
+        )
+    return pixels
+
+
 def normalise(crops: ArrayLike, spec: CropSpec = DEFAULT_CROP) -> NDArray[np.float32]:
     """Turn crops into the network's input.
 
@@ -314,15 +340,7 @@ def normalise(crops: ArrayLike, spec: CropSpec = DEFAULT_CROP) -> NDArray[np.flo
     InvalidArrayError
         If the shape or dtype is another.
     """
-    pixels = np.asarray(crops)
-    if pixels.ndim == 3:
-        pixels = pixels[None]
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
-        raise InvalidArrayError(
-            "these are not face crops",
-            got=f"{pixels.dtype} {pixels.shape}",
-            expected=f"uint8 (N, {spec.size}, {spec.size}, 3)",
-        )
+    pixels = as_crops(crops, spec.size)
     mean = np.asarray(spec.mean, np.float32)
     std = np.asarray(spec.std, np.float32)
     # Planes first, and in place: on interleaved pixels the same sums take six times as long.

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from facelage.data.align import CropSpec
 from facelage.errors import MissingDependencyError
+from facelage.export.proto import IR_VERSION, OPSET
 from facelage.files import write_atomically
 from facelage.models.weights import CROP_KEY, NAME_KEY
 
 if TYPE_CHECKING:
     from facelage.models.mobilenet import AgeMobileNetV2
-
-#: ONNX operator set of exported files, and the file format that came with it:
-#: ONNX Runtime 1.17 and newer run them (format 10, the exporter's own, needs 1.18).
-OPSET, IR_VERSION = 18, 8
 
 
 def export_onnx(

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facelage.data.align import CropSpec, normalise
+from facelage.data.align import CropSpec, as_crops, normalise
 from facelage.errors import ConfigError, WeightsError
 from facelage.infer.intervals import CALIBRATION_KEY, Calibration
 from facelage.models.weights import CROP_KEY, NAME_KEY
 
 
 class AgeSession:
-    """Runs an ONNX age model on crops.
+    """Runs an ONNX age model on crops: one that takes them normalised, or a self-contained one.
 
     Created once and used from any number of threads; pickles as its path and
     settings, so that worker processes open sessions of their own.
@@ -105,7 +105,11 @@ class AgeSession:
         text = metadata.get(CALIBRATION_KEY)
         #: How far its ages are off on unseen faces; None for a model without one.
         self.calibration = Calibration.from_json(text) if text else None
-        self._input = self._session.get_inputs()[0].name
+        image = self._session.get_inputs()[0]
+        self._input = image.name
+        #: Whether the file takes crops of any size as they are; see
+        #: :func:`facelage.export.export_self_contained`.
+        self.self_contained: bool = image.type == "tensor(uint8)"
         self._lock = threading.Lock()
         self._beside: AgeSession | None = None
 
@@ -130,8 +134,12 @@ class AgeSession:
             return self._beside
 
     def ages(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Ages in years (N, float64, at least 0) of crops (N x size x size x 3, RGB, uint8)."""
+        """Ages in years (N, float64, at least 0) of crops (N x size x size x 3, RGB, uint8).
+
+        A self-contained model takes crops of any one size.
+        """
         if len(crops) == 0:
             return np.empty(0, np.float64)
-        (years,) = self._session.run(None, {self._input: normalise(crops, self.crop)})
+        images = as_crops(crops) if self.self_contained else normalise(crops, self.crop)
+        (years,) = self._session.run(None, {self._input: images})
         return np.maximum(np.asarray(years, np.float64).reshape(-1), 0.0)
