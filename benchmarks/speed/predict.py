@@ -1,6 +1,6 @@
 """How fast facelage is, beside plain torch, the naive pipeline and other projects, in one run.
 
-    python benchmarks/speed/predict.py ../shared [--int8 int8.onnx] [--weights FOLDER ...]
+    python benchmarks/speed/predict.py ../shared [--weights FOLDER ...]
 
 SHARED holds `data/frl_london` and `peers/`; more folders of peers' weights follow
 --weights (benchmarks/accuracy/peers/README.md says how to fill them). Everything
@@ -57,6 +57,13 @@ def machine() -> list[str]:
     ]
 
 
+def model_file(given: str | None) -> Path:
+    """An .onnx file, or that of a name; of the newest weights for None."""
+    if given and given.endswith(".onnx"):
+        return Path(given)
+    return get_weights(given).path("onnx")
+
+
 def start_section(models: dict[str, Path], photos: Photos, rounds: int) -> Section:
     """Cold start, imports, memory and bytes."""
     photo, path = photos.portraits[0], next(iter(models.values()))
@@ -109,7 +116,7 @@ def main() -> None:
     )
     parser.add_argument("shared", type=Path)
     parser.add_argument("--model", help="facelage's weights: a name or an .onnx file")
-    parser.add_argument("--int8", type=Path, help="the int8 model's .onnx file")
+    parser.add_argument("--int8", help="its int8 sibling: a name or an .onnx file")
     parser.add_argument("--weights", type=Path, action="append", default=[], help="peers' weights")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--photos", type=int, default=64, help="photos of the folder")
@@ -119,11 +126,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
-    given = arguments.model or ""
-    path = Path(given) if given.endswith(".onnx") else get_weights(given or None).path("onnx")
-    paths = {"fp32": path}
-    if arguments.int8 is not None:
-        paths["int8"] = arguments.int8
+    path = model_file(arguments.model)
+    paths = {"fp32": path, "int8": model_file(arguments.int8 or f"{AgeSession(path).name}-int8")}
     detector = YuNetDetector()
     with tempfile.TemporaryDirectory() as folder:
         photos = make_photos(
