@@ -24,7 +24,7 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 # Other pages include these.
-exclude_patterns = ["_build", "figures.md", "smaller.md"]
+exclude_patterns = ["_build", "ablations.md", "figures.md", "smaller.md", "speed.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

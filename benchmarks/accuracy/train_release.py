@@ -4,8 +4,9 @@
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
 teachers.py; --weights are the folders of theirs), trains with each of release.json's
-settings in turn, first from ImageNet weights, then from where the last one ended, and
-exports OUT/model.onnx, calibrated on the validation faces of UTKFace and
+settings in turn, first from ImageNet weights, then from where the last one ended,
+takes the mean of the last two trainings' weights (OUT/mean_SEED), and exports it
+as OUT/model.onnx, calibrated on the validation faces of UTKFace and
 All-Age-Faces. Each step goes on where it was when the command is started again;
 OUT/times.json adds up the wall time of each over all starts. --start MODEL (a name, a
 .safetensors file or a run) stands in for the first training.
@@ -50,18 +51,20 @@ def main() -> None:
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
     stages = json.loads((HERE / "release.json").read_text(encoding="utf-8"))
-    run = out
+    runs = [out]
     for number, settings in enumerate(stages, start=1):
         if number == 1 and arguments.start:
             continue
-        run = out / f"run_{arguments.seed}_{number}"
+        runs.append(run := out / f"run_{arguments.seed}_{number}")
         config = out / f"stage_{number}.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
         step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
                                         "--config", config,
                                         "--seed", arguments.seed])  # fmt: skip
-        start = ["--weights", run]
-    step(out, "export", [*FACELAGE, "export", run, out / "model.onnx", "--check", prepared[0],
+        start = ["--weights", run / "last.safetensors"]
+    mean = out / f"mean_{arguments.seed}"
+    step(out, "mean", [sys.executable, HERE / "average.py", mean, *runs[-2:]])
+    step(out, "export", [*FACELAGE, "export", mean, out / "model.onnx", "--check", prepared[0],
                          "--calibrate", prepared[0], "--calibrate", prepared[1]])  # fmt: skip
 
 
