@@ -1,0 +1,92 @@
+// Finding faces: YuNet in ONNX Runtime, with the decoding of OpenCV's FaceDetectorYN.
+
+import { shrink } from "./crop.js";
+
+const SIDE = 640;  // of the network's input
+const STRIDES = [8, 16, 32];
+const SCORE = 0.6;
+const OVERLAP = 0.3;
+
+export class Detector {
+  constructor(ort, session) {
+    this.ort = ort;
+    this.session = session;
+  }
+
+  // The faces of a picture, best score first: {box: [left, top, right, bottom], landmarks: five
+  // [x, y], score}, in pixels.
+  async detect(picture) {
+    const longest = Math.max(picture.width, picture.height);
+    const scale = Math.min(1, SIDE / longest);
+    const faces = await this.detectAt(picture, scale);
+    // Faces that fill the frame are too large for YuNet; half the size shows them.
+    return faces.length || longest * scale <= SIDE / 2
+      ? faces
+      : this.detectAt(picture, SIDE / 2 / longest);
+  }
+
+  async detectAt(picture, scale) {
+    const width = Math.max(1, Math.round(picture.width * scale));
+    const height = Math.max(1, Math.round(picture.height * scale));
+    const small = scale < 1 ? shrink(picture, width, height) : picture;
+    const input = new Float32Array(3 * SIDE * SIDE);  // black to the right and below
+    for (let row = 0; row < height; row += 1) {
+      for (let column = 0; column < width; column += 1) {
+        for (let channel = 0; channel < 3; channel += 1) {
+          // Planes in the order blue, green, red.
+          input[((2 - channel) * SIDE + row) * SIDE + column] =
+            small.data[(row * width + column) * 4 + channel];
+        }
+      }
+    }
+    const tensor = new this.ort.Tensor("float32", input, [1, 3, SIDE, SIDE]);
+    const outputs = await this.session.run({ [this.session.inputNames[0]]: tensor });
+    return strongest(decode(outputs)).map((face) => ({
+      score: face.score,
+      box: face.box.map((value) => value / scale),
+      landmarks: face.landmarks.map((point) => point.map((value) => value / scale)),
+    }));
+  }
+}
+
+function decode(outputs) {
+  const faces = [];
+  const sure = (value) => Math.min(Math.max(value, 0), 1);
+  for (const stride of STRIDES) {
+    const columns = SIDE / stride;
+    const [cls, obj, bbox, kps] = ["cls", "obj", "bbox", "kps"].map(
+      (name) => outputs[`${name}_${stride}`].data,
+    );
+    for (let cell = 0; cell < columns * columns; cell += 1) {
+      const score = Math.sqrt(sure(cls[cell]) * sure(obj[cell]));
+      if (score < SCORE) continue;
+      const column = cell % columns;
+      const row = Math.floor(cell / columns);
+      const [x, y] = [(column + bbox[cell * 4]) * stride, (row + bbox[cell * 4 + 1]) * stride];
+      const half = [2, 3].map((k) => (Math.exp(bbox[cell * 4 + k]) * stride) / 2);
+      const landmarks = [0, 1, 2, 3, 4].map((k) => [
+        (kps[cell * 10 + 2 * k] + column) * stride,
+        (kps[cell * 10 + 2 * k + 1] + row) * stride,
+      ]);
+      faces.push({ score, box: [x - half[0], y - half[1], x + half[0], y + half[1]], landmarks });
+    }
+  }
+  return faces;
+}
+
+// Non-maximum suppression: of boxes that overlap, the one with the best score.
+function strongest(faces) {
+  const kept = [];
+  for (const face of faces.sort((one, other) => other.score - one.score)) {
+    if (kept.every((other) => overlap(face.box, other.box) <= OVERLAP)) kept.push(face);
+  }
+  return kept;
+}
+
+function overlap(one, other) {
+  const width = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
+  const height = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
+  if (width <= 0 || height <= 0) return 0;
+  const area = (box) => (box[2] - box[0]) * (box[3] - box[1]);
+  return (width * height) / (area(one) + area(other) - width * height);
+}
