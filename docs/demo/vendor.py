@@ -20,7 +20,7 @@ from facelage.models.weights import get_weights
 
 RUNTIME = "onnxruntime-web@1.30.0"
 FILES = ("dist/ort.wasm.min.mjs", "dist/ort-wasm-simd-threaded.mjs")
-FILES += ("dist/ort-wasm-simd-threaded.wasm", "LICENSE")
+FILES += ("dist/ort-wasm-simd-threaded.wasm",)
 VENDOR = Path(__file__).parent / "vendor"
 
 
