@@ -60,8 +60,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, warnings as errors, into docs/_build/html."""
+    """The documentation, warnings as errors, into docs/_build/html.
+
+    ``-- demo`` fetches what the browser's page runs (npm, YuNet), so that it works there.
+    """
     _install(session, "-e", ".[docs,plots]")
+    if "demo" in session.posargs:
+        session.run("python", "docs/demo/vendor.py")
     session.run(
         "sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html"
     )

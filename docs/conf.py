@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -106,7 +108,17 @@ def plain_aliases(*event: Any) -> tuple[str | None, str | None]:
     return plain(signature), plain(returns)
 
 
+def copy_demo(app: Sphinx, error: Exception | None) -> None:
+    """Put the browser's page beside the others: it is no page of the documentation's kind."""
+    if error is None and app.builder.name == "html":
+        target = Path(app.outdir) / "demo"
+        shutil.rmtree(target, ignore_errors=True)
+        ignored = shutil.ignore_patterns("*.py", "__pycache__")
+        shutil.copytree(Path(app.srcdir) / "demo", target, ignore=ignored)
+
+
 def setup(app: Sphinx) -> None:
     """Register what is defined above."""
+    app.connect("build-finished", copy_demo)
     app.add_directive("command-help", CommandHelp)
     app.connect("autodoc-process-signature", plain_aliases)

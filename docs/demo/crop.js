@@ -3,14 +3,13 @@
 // A picture here is {data, width, height}: RGBA bytes, rows from the top, as canvases give them.
 // Pixel coordinates have the first pixel's centre at (0, 0).
 
-// The crop of the weights: side in pixels, and where the five landmarks go, in sides.
-export const SIZE = 128;
-const LANDMARKS = [[0.32, 0.33], [0.68, 0.33], [0.5, 0.524], [0.351, 0.69], [0.649, 0.69]];
+// A spec is the crop of the weights, vendor/crop.json: side in pixels (size), and where the five
+// landmarks go, in sides (landmarks).
 
 // The least-squares similarity from the landmarks to their places in the crop (Umeyama, 1991):
 // [a, b, x, y] takes (u, v) to (a u - b v + x, b u + a v + y).
-function similarity(landmarks) {
-  const targets = LANDMARKS.map((point) => point.map((share) => share * SIZE - 0.5));
+function similarity(landmarks, spec) {
+  const targets = spec.landmarks.map((point) => point.map((share) => share * spec.size - 0.5));
   const mean = (points) => [0, 1].map((k) => points.reduce((sum, p) => sum + p[k], 0) / points.length);
   const [sourceX, sourceY] = mean(landmarks);
   const [targetX, targetY] = mean(targets);
@@ -29,17 +28,18 @@ function similarity(landmarks) {
   return [a, b, targetX - a * sourceX + b * sourceY, targetY - b * sourceX - a * sourceY];
 }
 
-// The crop of one face: SIZE x SIZE x 3 bytes, RGB. Where a crop pixel covers several of the
+// The crop of one face: size x size x 3 bytes, RGB. Where a crop pixel covers several of the
 // picture's, it is their mean, so that fine texture is blurred and not aliased.
-export function cutFace(picture, landmarks) {
+export function cutFace(picture, landmarks, spec) {
+  const { size } = spec;
   const { data, width, height } = picture;
-  const [a, b, x, y] = similarity(landmarks);
+  const [a, b, x, y] = similarity(landmarks, spec);
   const square = a * a + b * b;
   const finer = Math.max(1, Math.ceil(1 / Math.sqrt(square) - 1e-9));
-  const crop = new Uint8Array(SIZE * SIZE * 3);
+  const crop = new Uint8Array(size * size * 3);
   const clamp = (value, last) => Math.min(Math.max(value, 0), last);
-  for (let row = 0; row < SIZE; row += 1) {
-    for (let column = 0; column < SIZE; column += 1) {
+  for (let row = 0; row < size; row += 1) {
+    for (let column = 0; column < size; column += 1) {
       const sums = [0, 0, 0];
       for (let part = 0; part < finer * finer; part += 1) {
         // The place of this sample in the crop, then in the picture.
@@ -61,7 +61,7 @@ export function cutFace(picture, landmarks) {
         }
       }
       for (let channel = 0; channel < 3; channel += 1) {
-        crop[(row * SIZE + column) * 3 + channel] = Math.round(sums[channel] / (finer * finer));
+        crop[(row * size + column) * 3 + channel] = Math.round(sums[channel] / (finer * finer));
       }
     }
   }

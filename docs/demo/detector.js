@@ -2,7 +2,7 @@
 
 import { shrink } from "./crop.js";
 
-const SIDE = 640;  // of the network's input
+const SIDE = 640;  // longer pictures are shrunk to this
 const STRIDES = [8, 16, 32];
 const SCORE = 0.6;
 const OVERLAP = 0.3;
@@ -29,19 +29,21 @@ export class Detector {
     const width = Math.max(1, Math.round(picture.width * scale));
     const height = Math.max(1, Math.round(picture.height * scale));
     const small = scale < 1 ? shrink(picture, width, height) : picture;
-    const input = new Float32Array(3 * SIDE * SIDE);  // black to the right and below
+    // The strides have to divide the sides: black to the right and below.
+    const [columns, rows] = [width, height].map((side) => Math.ceil(side / 32) * 32);
+    const input = new Float32Array(3 * rows * columns);
     for (let row = 0; row < height; row += 1) {
       for (let column = 0; column < width; column += 1) {
         for (let channel = 0; channel < 3; channel += 1) {
           // Planes in the order blue, green, red.
-          input[((2 - channel) * SIDE + row) * SIDE + column] =
+          input[((2 - channel) * rows + row) * columns + column] =
             small.data[(row * width + column) * 4 + channel];
         }
       }
     }
-    const tensor = new this.ort.Tensor("float32", input, [1, 3, SIDE, SIDE]);
+    const tensor = new this.ort.Tensor("float32", input, [1, 3, rows, columns]);
     const outputs = await this.session.run({ [this.session.inputNames[0]]: tensor });
-    return strongest(decode(outputs)).map((face) => ({
+    return strongest(decode(outputs, columns)).map((face) => ({
       score: face.score,
       box: face.box.map((value) => value / scale),
       landmarks: face.landmarks.map((point) => point.map((value) => value / scale)),
@@ -49,15 +51,15 @@ export class Detector {
   }
 }
 
-function decode(outputs) {
+function decode(outputs, width) {
   const faces = [];
   const sure = (value) => Math.min(Math.max(value, 0), 1);
   for (const stride of STRIDES) {
-    const columns = SIDE / stride;
+    const columns = width / stride;
     const [cls, obj, bbox, kps] = ["cls", "obj", "bbox", "kps"].map(
       (name) => outputs[`${name}_${stride}`].data,
     );
-    for (let cell = 0; cell < columns * columns; cell += 1) {
+    for (let cell = 0; cell < cls.length; cell += 1) {
       const score = Math.sqrt(sure(cls[cell]) * sure(obj[cell]));
       if (score < SCORE) continue;
       const column = cell % columns;

@@ -28,8 +28,8 @@ function show(source, width, height) {
 
 function mark(faces) {
   const accent = "#19b5fe";
-  const line = Math.max(2, Math.max(view.width, view.height) / 320);
-  const letters = Math.max(12, Math.max(view.width, view.height) / 36);
+  const zoom = view.width / view.clientWidth;  // photo pixels in one of the screen
+  const [line, letters] = [2.5 * zoom, 18 * zoom];
   context.font = `600 ${letters}px system-ui, sans-serif`;
   context.textBaseline = "bottom";
   for (const { box, age } of faces) {
@@ -73,44 +73,70 @@ async function look(picture, mine) {
 }
 
 async function openPhoto(blob) {
+  if (!ages) return;
   const mine = stop();
-  try {
-    const image = await createImageBitmap(blob);
-    if (mine !== turn) return;
-    const scale = Math.min(1, LARGEST / Math.max(image.width, image.height));
-    const picture = show(image, Math.round(image.width * scale), Math.round(image.height * scale));
-    say("Looking …");
-    await new Promise(requestAnimationFrame);  // so that the photo is seen first
-    await look(picture, mine);
-  } catch (error) {
-    if (mine === turn) say(`This file can't be shown as a picture (${error.message}).`);
+  const image = await createImageBitmap(blob).catch(() => null);
+  if (mine !== turn) return;
+  if (!image) {
+    list([]);
+    say(`${blob.name || "This file"} can't be shown as a picture. JPEG, PNG and WebP can.`);
+    return;
   }
+  const scale = Math.min(1, LARGEST / Math.max(image.width, image.height));
+  const picture = show(image, Math.round(image.width * scale), Math.round(image.height * scale));
+  say("Looking …");
+  await new Promise(requestAnimationFrame);  // so that the photo is seen first
+  await look(picture, mine).catch((error) => fail(error, mine));
 }
 
 async function openCamera() {
   const mine = stop();
+  let stream;
   try {
-    camera.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+  } catch (error) {
+    if (mine === turn) say(`The camera can't be opened (${error.message}).`);
+    return;
+  }
+  if (mine !== turn) {  // a photo was opened while the browser asked for permission
+    close(stream);
+    return;
+  }
+  camera.srcObject = stream;
+  live.textContent = "Close the camera";
+  try {
     await camera.play();
-    live.textContent = "Close the camera";
     while (mine === turn) {
       await look(show(camera, camera.videoWidth, camera.videoHeight), mine);
       await new Promise(requestAnimationFrame);
     }
   } catch (error) {
-    say(`The camera can't be opened (${error.message}).`);
+    fail(error, mine);
   }
 }
 
+function fail(error, mine) {
+  if (mine !== turn) return;
+  stop();
+  say(`Something went wrong while looking for faces (${error.message}).`);
+}
+
+function close(stream) {
+  stream?.getTracks().forEach((track) => track.stop());
+}
+
 function stop() {
-  camera.srcObject?.getTracks().forEach((track) => track.stop());
+  close(camera.srcObject);
   camera.srcObject = null;
   live.textContent = "Open the camera";
   turn += 1;
   return turn;
 }
 
-file.addEventListener("change", () => file.files.length && openPhoto(file.files[0]));
+file.addEventListener("change", () => {
+  if (file.files.length) openPhoto(file.files[0]);
+  file.value = "";  // so that the same photo can be chosen again
+});
 live.addEventListener("click", () => (camera.srcObject ? stop() : openCamera()));
 for (const name of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(name, (event) => {
@@ -122,9 +148,9 @@ for (const name of ["dragover", "dragleave", "drop"]) {
 
 try {
   ages = await loadAges();
+  file.disabled = false;
+  live.disabled = false;
   say("Ready");
 } catch (error) {
   say(`The networks can't be loaded (${error.message}).`);
-  file.disabled = true;
-  live.disabled = true;
 }

@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from facelage.data.images import UInt8Image
 
 #: The last two numbers of the input's shape in the file, 1 x 3 x 640 x 640, as protobuf has
-#: them, and two names of the same length: ONNX Runtime then takes pictures of any size.
+#: them, and two names of the same length.
 _FIXED, _FREE = b"\n\x03\x08\x80\x05" * 2, b"\n\x03\x12\x01h\n\x03\x12\x01w"
 _STRIDES, _KINDS = (8, 16, 32), ("cls", "obj", "bbox", "kps")
 #: Overlap (IoU) above which the better of two boxes is kept, and how many boxes are looked at.
 _NMS_THRESHOLD, _MOST = 0.3, 200
+
+
+def any_size(content: bytes) -> bytes:
+    """YuNet's file, changed so that it takes pictures of any height and width."""
+    return content.replace(_FIXED, _FREE)
 
 
 class YuNetNetwork:
@@ -38,13 +43,12 @@ class YuNetNetwork:
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
         import onnxruntime as ort
 
-        content = Path(path).read_bytes()
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self._session: Any = ort.InferenceSession(
-            content.replace(_FIXED, _FREE), options, providers=["CPUExecutionProvider"]
+            any_size(Path(path).read_bytes()), options, providers=["CPUExecutionProvider"]
         )
         self._outputs = [f"{kind}_{stride}" for stride in _STRIDES for kind in _KINDS]
 
