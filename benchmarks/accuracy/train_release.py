@@ -6,9 +6,10 @@ prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
 teachers.py; --weights are the folders of theirs), trains with each of release.json's
 settings in turn, first from ImageNet weights, then from where the last one ended,
 takes the mean of the last two trainings' weights (OUT/mean_SEED), and exports it
-as OUT/model.onnx, calibrated on the validation faces of all three. Each step goes on where it was when the command is started again;
-OUT/times.json adds up the wall time of each over all starts. --start MODEL (a name, a
-.safetensors file or a run) stands in for the first training.
+as OUT/model.onnx, calibrated on the validation faces of all three. Each step goes on
+where it was when the command is started again; OUT/times.json adds up the wall time of
+each over all starts. --start MODEL (a name, a .safetensors file or a run) stands in for
+the first training.
 release_weights.py then measures and ships the run.
 """
 
@@ -63,8 +64,9 @@ def main() -> None:
         start = ["--weights", run / "last.safetensors"]
     mean = out / f"mean_{arguments.seed}"
     step(out, "mean", [sys.executable, HERE / "average.py", mean, *runs[-2:]])
-    step(out, "export", [*FACELAGE, "export", mean, out / "model.onnx", "--check", prepared[0],
-                         *(text for folder in prepared for text in ("--calibrate", folder))])  # fmt: skip
+    calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
+    step(out, "export", [*FACELAGE, "export", mean, out / "model.onnx",
+                         "--check", prepared[0], *calibrate])  # fmt: skip
 
 
 def step(out: Path, name: str, command: list[object]) -> None:
