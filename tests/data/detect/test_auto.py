@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelage.data.detect import Detection, HaarDetector, YuNetDetector, resolve_detector
+from facelage.data.detect import (
+    Detection,
+    HaarDetector,
+    RefinedDetector,
+    YuNetDetector,
+    resolve_detector,
+)
 from facelage.data.detect.yunet import YUNET_NAME
 from facelage.errors import DetectorError, DetectorFallbackWarning, DownloadError
 from facelage.files import write_bytes
@@ -29,7 +35,10 @@ def test_none_and_objects_stay_what_they_are() -> None:
 
 
 def test_names_give_detectors(yunet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(resolve_detector("haar"), HaarDetector)
+    haar = resolve_detector("haar")
+    assert isinstance(haar, RefinedDetector)
+    assert isinstance(haar.detector, HaarDetector)
+    assert haar.name == "haar"
     monkeypatch.setenv("FACELAGE_YUNET", str(yunet))
     assert isinstance(resolve_detector("yunet"), YuNetDetector)
 
@@ -46,8 +55,10 @@ def test_auto_takes_yunet_where_it_is_at_hand(
 
 def test_auto_falls_back_to_haar_with_one_warning() -> None:
     with pytest.warns(DetectorFallbackWarning, match="facelage download") as caught:
-        assert isinstance(resolve_detector("auto"), HaarDetector)
+        fallback = resolve_detector("auto")
     assert len(caught) == 1
+    assert isinstance(fallback, RefinedDetector)
+    assert isinstance(fallback.detector, HaarDetector)
     with pytest.raises(DownloadError):
         resolve_detector("yunet")  # who asks for it by name gets no other
 

@@ -3,9 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facelage.data.detect import HaarDetector
-from facelage.data.detect.base import largest_side
+from facelage.data.detect.base import Box, box_iou, largest_side
+
+
+def box(x: float, y: float, side: float) -> Box:
+    return (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+
+boxes = st.builds(box, st.floats(0, 640), st.floats(0, 480), st.floats(8, 300))
 
 
 class Detector:
@@ -29,3 +38,20 @@ def test_other_detectors_get_whole_photos(attributes: dict[str, Any]) -> None:
 
 def test_a_detector_of_ones_own_may_say_it_too() -> None:
     assert largest_side(Detector(max_side=320)) == 320
+
+
+@given(boxes, boxes, st.floats(0, 1))
+def test_overlap_is_symmetric_and_grows_when_boxes_are_widened(
+    first: Box, second: Box, widen: float
+) -> None:
+    assert box_iou(first, second) == pytest.approx(box_iou(second, first))
+    assert 0 <= box_iou(first, second, widen=widen) <= 1 + 1e-12
+    assert box_iou(first, first, widen=widen) == pytest.approx(1)
+    if box_iou(first, second) > 0:
+        assert box_iou(first, second, widen=widen) > 0
+
+
+def test_overlap_by_hand() -> None:
+    assert box_iou((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert box_iou((0, 0, 2, 2), (2, 0, 4, 2)) == 0
+    assert box_iou((0, 0, 2, 2), (2, 0, 4, 2), widen=0.5) == pytest.approx(1 / 3)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from facelage.data.detect.base import Box
 from facelage.errors import ConfigError
 from facelage.infer.video import Tracker
-from facelage.infer.video.tracker import box_iou
 
 STEP = 1 / 30
 
@@ -151,23 +150,6 @@ def test_growth_stops_when_a_face_is_not_seen() -> None:
     left, top, right, bottom = tracker.tracks[0].box
     assert right - left < 3 * size
     assert all(map(math.isfinite, (left, top, right, bottom)))
-
-
-@given(boxes, boxes, st.floats(0, 1))
-def test_overlap_is_symmetric_and_grows_when_boxes_are_widened(
-    first: Box, second: Box, widen: float
-) -> None:
-    assert box_iou(first, second) == pytest.approx(box_iou(second, first))
-    assert 0 <= box_iou(first, second, widen=widen) <= 1 + 1e-12
-    assert box_iou(first, first, widen=widen) == pytest.approx(1)
-    if box_iou(first, second) > 0:
-        assert box_iou(first, second, widen=widen) > 0
-
-
-def test_overlap_by_hand() -> None:
-    assert box_iou((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
-    assert box_iou((0, 0, 2, 2), (2, 0, 4, 2)) == 0
-    assert box_iou((0, 0, 2, 2), (2, 0, 4, 2), widen=0.5) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("settings", [{"max_lost": -1}, {"min_overlap": 0}, {"min_overlap": 1}])

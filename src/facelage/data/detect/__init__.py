@@ -3,6 +3,7 @@
 from facelage.data.detect.auto import DetectorLike, resolve_detector
 from facelage.data.detect.base import Box, Detection, FaceDetector, Landmarks
 from facelage.data.detect.haar import HaarDetector
+from facelage.data.detect.refined import RefinedDetector
 from facelage.data.detect.yunet import YuNetDetector, download_yunet, find_yunet
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FaceDetector",
     "HaarDetector",
     "Landmarks",
+    "RefinedDetector",
     "YuNetDetector",
     "download_yunet",
     "find_yunet",

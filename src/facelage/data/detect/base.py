@@ -89,3 +89,25 @@ def largest_side(detector: FaceDetector) -> float | None:
     """The longer side to which a detector shrinks images; None if it does not say."""
     side = getattr(detector, "max_side", None)
     return float(side) if isinstance(side, (int, float)) and side > 0 else None
+
+
+def box_iou(first: Box, second: Box, *, widen: float = 0.0) -> float:
+    """Intersection over union of two boxes, 0..1.
+
+    Each side of a box is first moved out by `widen` of its width or height.
+    """
+    left1, top1, right1, bottom1 = _widened(first, widen)
+    left2, top2, right2, bottom2 = _widened(second, widen)
+    width = min(right1, right2) - max(left1, left2)
+    height = min(bottom1, bottom2) - max(top1, top2)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = (right1 - left1) * (bottom1 - top1) + (right2 - left2) * (bottom2 - top2)
+    return shared / (areas - shared)
+
+
+def _widened(box: Box, by: float) -> Box:
+    left, top, right, bottom = box
+    x, y = by * (right - left), by * (bottom - top)
+    return (left - x, top - y, right + x, bottom + y)

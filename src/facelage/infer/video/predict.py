@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import cv2
 
-from facelage.data.detect.base import Box
+from facelage.data.detect.base import Box, box_iou
 from facelage.data.images import Color, UInt8Image
 from facelage.errors import ConfigError, DetectorError, ImageError
 from facelage.infer.result import FaceAge
@@ -22,7 +22,7 @@ from facelage.infer.video.reader import (
 )
 from facelage.infer.video.result import TrackedFace, VideoFrame
 from facelage.infer.video.smoothing import AgeSmoother, SteadyNumber, face_weight
-from facelage.infer.video.tracker import Track, Tracker, box_iou
+from facelage.infer.video.tracker import Track, Tracker
 
 #: Seconds for which a face that the detector missed is still shown: a few frames.
 _STILL_SHOWN = 0.12

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facelage.data.detect.base import Box
+from facelage.data.detect.base import Box, box_iou
 from facelage.errors import ConfigError
 from facelage.infer.video.assignment import assign
 
@@ -187,28 +187,6 @@ class Tracker:
             return 0.0
         # Between two faces that fit, the one that was in sight has it.
         return overlap / (1.0 + hidden) if track.missed else overlap
-
-
-def box_iou(first: Box, second: Box, *, widen: float = 0.0) -> float:
-    """Intersection over union of two boxes, 0..1.
-
-    Each side of a box is first moved out by `widen` of its width or height.
-    """
-    left1, top1, right1, bottom1 = _widened(first, widen)
-    left2, top2, right2, bottom2 = _widened(second, widen)
-    width = min(right1, right2) - max(left1, left2)
-    height = min(bottom1, bottom2) - max(top1, top2)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    areas = (right1 - left1) * (bottom1 - top1) + (right2 - left2) * (bottom2 - top2)
-    return shared / (areas - shared)
-
-
-def _widened(box: Box, by: float) -> Box:
-    left, top, right, bottom = box
-    x, y = by * (right - left), by * (bottom - top)
-    return (left - x, top - y, right + x, bottom + y)
 
 
 def _measured(box: Box) -> NDArray[np.float64]:
