@@ -91,11 +91,12 @@ def build(session: nox.Session) -> None:
     for suffix in (".onnx", ".safetensors", ".json"):
         if not any(name.endswith(suffix) for name in models):
             session.error(f"{wheel.name} ships no weights: no {suffix} in facelage/weights/")
-    for stem in {Path(name).stem for name in models}:
-        total = sum(size for name, size in models.items() if Path(name).stem == stem)
-        # An entry's ONNX file and its safetensors file together; int8 is an entry of its own.
-        if total > (limit := 3e6 if stem.endswith("-int8") else 20e6):
-            session.error(f"{stem} takes {total / 1e6:.1f} MB, more than {limit / 1e6:.0f} MB")
+    rest = dict(models)
+    for part, limit in (("-int8", 3e6), ("face_landmarks", 1e6), ("", 20e6)):
+        total = sum(rest.pop(name) for name in list(rest) if part in name)
+        if total > limit:
+            what = part.strip("-") or "float32"
+            session.error(f"{what} weights take {total / 1e6:.1f} MB, more than {limit / 1e6:.0f}")
     if (total := wheel.stat().st_size) > 25e6:
         session.error(f"{wheel.name} takes {total / 1e6:.1f} MB, more than 25 MB")
     stray = [name for name in sizes if "__pycache__" in name or name.startswith("tests/")]

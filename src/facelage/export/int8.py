@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from facelage.data.align import CropSpec, normalise
 from facelage.errors import ExportError
 from facelage.export.layers import convolutions, input_moments
-from facelage.export.proto import PRECISION_KEY, properties, read_float32, write_model
+from facelage.export.proto import (
+    PRECISION_KEY,
+    open_session,
+    properties,
+    read_float32,
+    write_model,
+)
 from facelage.export.rounding import round_weights, scales
 from facelage.models.weights import CROP_KEY
 
@@ -81,13 +87,7 @@ def _batches(crops: NDArray[np.uint8], crop: CropSpec) -> Iterator[NDArray[np.fl
 
 
 def _ages(model: onnx.ModelProto, crops: NDArray[np.uint8], crop: CropSpec) -> NDArray[np.float64]:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(model)
     [image] = session.get_inputs()
     ages = [session.run(None, {image.name: images})[0] for images in _batches(crops, crop)]
     return np.concatenate(ages).astype(np.float64)

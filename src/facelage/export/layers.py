@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facelage.export.proto import open_session
+
 if TYPE_CHECKING:
     import onnx
 
@@ -94,7 +96,6 @@ def input_moments(
         Normalised crops, each N x 3 x size x size, float32.
     """
     import onnx
-    import onnxruntime as ort
 
     layers = convolutions(model)
     [image] = [item.name for item in model.graph.input]
@@ -103,11 +104,7 @@ def input_moments(
     probe.CopyFrom(model)
     for name in names:
         probe.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    session = ort.InferenceSession(
-        probe.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(probe)
     random = np.random.default_rng(0)
     count = 0
     sums: dict[str, Any] = {layer.node: [0.0, 0.0] for layer in layers}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facelage.data.align import CropSpec, normalise
 from facelage.errors import ExportError
+from facelage.export.growth import session_ages
 from facelage.infer.session import AgeSession
 
 if TYPE_CHECKING:
@@ -72,10 +73,7 @@ def check_parity(
     if not len(crops):
         raise ExportError("no crops to compare the models on", got="0", expected="at least 1")
     session = AgeSession(path)
-    exported = np.concatenate(
-        [session.ages(crops[start : start + 64]) for start in range(0, len(crops), 64)]
-    )
-    difference = np.abs(exported - torch_ages(model, crops, session.crop))
+    difference = np.abs(session_ages(session, crops) - torch_ages(model, crops, session.crop))
     parity = Parity(len(crops), float(difference.max()), float(difference.mean()))
     if not parity.largest <= tolerance:
         raise ExportError(
