@@ -11,13 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facelage.infer.parallel import one_opencv_thread, ordered_map, usable_cores
+from facelage.infer.parallel import batches, one_opencv_thread, ordered_map, usable_cores
 
 WAIT = 30.0  # seconds; only a deadlock takes so long
 
 
 def at_work() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("facelage")]
+
+
+@given(items=st.lists(st.integers(), max_size=40), size=st.integers(1, 50))
+def test_batches_hold_all_items_in_order_and_are_full_but_the_last(
+    items: list[int], size: int
+) -> None:
+    found = list(batches(items, size))
+    assert [item for batch in found for item in batch] == items
+    assert all(len(batch) == size for batch in found[:-1])
+    assert all(0 < len(batch) <= size for batch in found)
 
 
 @given(items=st.lists(st.integers(), max_size=40), workers=st.integers(1, 4))

@@ -85,6 +85,30 @@ def test_detection_leaves_the_callers_thread(session: AgeSession, portrait: np.n
         assert (detector.threads == {threading.get_ident()}) is here
 
 
+@pytest.mark.parametrize(
+    ("workers", "batch_size", "expected"),
+    [(1, None, [5]), (1, 3, [3, 2]), (2, None, [2, 2, 1]), (2, 4, [4, 1])],
+)
+def test_a_batch_is_what_goes_through_the_network_together(
+    session: AgeSession,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    batch_size: int | None,
+    expected: list[int],
+) -> None:
+    sizes: list[int] = []
+    real = AgeSession.ages
+
+    def ages(self: AgeSession, crops: np.ndarray) -> np.ndarray:
+        sizes.append(len(crops))
+        return real(self, crops)
+
+    monkeypatch.setattr(AgeSession, "ages", ages)
+    predictor = AgePredictor(session, None)
+    assert len(predictor.predict_batch([BLANK] * 5, workers=workers, batch_size=batch_size)) == 5
+    assert sorted(sizes, reverse=True) == expected
+
+
 def test_the_first_bad_image_is_raised_and_no_thread_left(
     session: AgeSession, portrait: np.ndarray, tmp_path: Path
 ) -> None:

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 @detector_option
 @format_option
 @click.option("--annotate", type=click.Path(path_type=Path), help="Folder for photos with ages.")
-@click.option("--batch-size", default=32, show_default=True, help="Photos a run of the network.")
+@click.option(
+    "--batch-size",
+    type=int,
+    help="Photos a run of the network.  [default: 32, with several workers 2]",
+)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -47,7 +51,7 @@ def command(
     detector: str | None,
     output: str,
     annotate: Path | None,
-    batch_size: int,
+    batch_size: int | None,
     workers: int | None,
     threads: int | None,
     progress: bool,

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 import cv2
@@ -15,7 +16,7 @@ import cv2
 T = TypeVar("T")
 R = TypeVar("R")
 
-# So many items a worker are taken in advance: enough to do while the network runs.
+# So many items a worker are taken in advance: one at work and a few that wait.
 _AHEAD = 4
 _lock = threading.Lock()
 _pools, _opencv_threads = 0, 1
@@ -26,6 +27,13 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`items` in lists of `size`, the last one with what is left; each is taken when asked for."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def ordered_map(

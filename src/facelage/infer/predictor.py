@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -19,7 +19,7 @@ from facelage.data.detect.base import Detection, largest_side
 from facelage.data.images import Color, ImageLike, UInt8Image, load_image
 from facelage.data.photo import FINENESS, cut_faces, open_photo
 from facelage.errors import ConfigError, DetectorError, FacelageError, ImageError, WeightsError
-from facelage.infer.parallel import ordered_map
+from facelage.infer.parallel import batches, ordered_map
 from facelage.infer.result import FaceAge, ImageResult
 from facelage.infer.session import AgeSession
 from facelage.models.weights import get_weights
@@ -132,7 +132,7 @@ class AgePredictor:
         self,
         images: Iterable[ImageLike],
         *,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         workers: int = 1,
         on_error: Literal["record", "raise"] = "record",
         color: Color = "rgb",
@@ -145,12 +145,13 @@ class AgePredictor:
         images:
             Anything that :meth:`predict` takes, any number.
         batch_size:
-            Images a run of the network; it changes speed and memory, not ages.
+            Images a run of the network; it changes speed and memory, not ages. By
+            default 32, and 2 for each of several workers, so that they end together.
         workers:
-            Threads that read images and find faces; with more than one, the
-            network runs beside them. A core each is a good number. OpenCV then
-            uses one thread a call, in the whole process, and so does the network
-            unless its `threads` was given. Neither changes ages.
+            Threads, each of which takes `batch_size` images at a time from file to
+            age. A core each is a good number. With more than one, OpenCV uses one
+            thread a call, in the whole process, and so does the network unless its
+            `threads` was given. Neither changes ages.
         on_error:
             ``"record"`` keeps a bad image's error in its result;
             ``"raise"`` raises it.
@@ -173,7 +174,7 @@ class AgePredictor:
         self,
         images: Iterable[ImageLike],
         *,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         workers: int = 1,
         on_error: Literal["record", "raise"] = "record",
         color: Color = "rgb",
@@ -184,17 +185,23 @@ class AgePredictor:
         `images` may be a generator: it is asked for the next image in the caller's
         thread, a few images ahead. Closing the iterator ends the threads.
         """
-        for name, value in (("batch_size", batch_size), ("workers", workers)):
+        size = (32 if workers == 1 else 2) if batch_size is None else batch_size
+        for name, value in (("batch_size", size), ("workers", workers)):
             if value < 1:
                 raise ConfigError(f"{name} is out of range", got=str(value), expected="1 or more")
         if on_error not in ("record", "raise"):
             raise ConfigError("unknown on_error", got=repr(on_error), expected="record or raise")
         _check_several(images)
-        cut = partial(self._cut_or_error, color=color, on_error=on_error)
-        session = self.session if workers == 1 else self.session.beside_threads()
-        with closing(ordered_map(cut, images, workers)) as remaining:
-            while part := list(islice(remaining, batch_size)):
-                yield from self._results(part, session, coverage)
+        work = partial(
+            self._results,
+            session=self.session if workers == 1 else self.session.beside_threads(),
+            color=color,
+            on_error=on_error,
+            coverage=coverage,
+        )
+        with closing(ordered_map(work, batches(images, size), workers)) as parts:
+            for results in parts:
+                yield from results
 
     def predict_crops(
         self, crops: Iterable[ImageLike], *, color: Color = "rgb", coverage: float = 0.9
@@ -243,19 +250,27 @@ class AgePredictor:
             return _named(error)
 
     def _results(
-        self, cut: list[_Cut | FacelageError], session: AgeSession, coverage: float
-    ) -> Iterator[ImageResult]:
+        self,
+        images: list[ImageLike],
+        *,
+        session: AgeSession,
+        color: Color,
+        on_error: str,
+        coverage: float,
+    ) -> list[ImageResult]:
+        """The results of a few images, whose faces go through the network together."""
+        cut = [self._cut_or_error(image, color=color, on_error=on_error) for image in images]
         crops = [crop for item in cut if isinstance(item, tuple) for crop in item[0]]
-        ages = _ages(session, crops)
-        start = 0
+        ages = iter(_ages(session, crops))
+        results = []
         for item in cut:
             if isinstance(item, FacelageError):
-                yield ImageResult("unreadable", error=item)
+                results.append(ImageResult("unreadable", error=item))
                 continue
-            count, faces = len(item[0]), item[1]
-            people = tuple(self._face_ages(ages[start : start + count], faces, coverage))
-            start += count
-            yield ImageResult("ok" if people else "no_face", people)
+            own = list(islice(ages, len(item[0])))
+            people = tuple(self._face_ages(own, item[1], coverage))
+            results.append(ImageResult("ok" if people else "no_face", people))
+        return results
 
     def _face_ages(
         self, ages: list[float], faces: list[Detection] | None, coverage: float
