@@ -8,8 +8,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from facelage.data.align import CropSpec
+from facelage.data.align import CropSpec, fit_crop
 from facelage.errors import InvalidArrayError, WeightsError
+from facelage.infer import AgePredictor
 from facelage.infer.session import CROP_KEY, NAME_KEY, AgeSession
 
 
@@ -47,6 +48,22 @@ def test_the_crop_and_the_name_come_from_the_file(tmp_path: Path) -> None:
     copy = pickle.loads(pickle.dumps(session))
     assert copy.name == "mine"
     assert copy.ages(crops) == pytest.approx(session.ages(crops))
+
+
+def test_flip_is_the_mean_of_a_face_and_its_mirror_image(
+    crop_predictor: AgePredictor, portrait: np.ndarray
+) -> None:
+    session = crop_predictor.session
+    face = fit_crop(np.ascontiguousarray(portrait[30:190, 140:300]), session.crop)
+    crops = np.stack([face, face[::-1]])
+    both = AgeSession(session.path, threads=1, flip=True)
+    mirrored = np.ascontiguousarray(crops[:, :, ::-1])
+    expected = (session.ages(crops) + session.ages(mirrored)) / 2
+    assert both.ages(crops) == pytest.approx(expected, abs=1e-4)
+    assert both.ages(mirrored) == pytest.approx(both.ages(crops), abs=1e-4)
+    assert abs(both.ages(crops) - session.ages(crops)).max() > 1e-3  # a face is not symmetric
+    for other in (pickle.loads(pickle.dumps(both)), AgeSession(session.path, flip=True)):
+        assert other.beside_threads().ages(crops) == pytest.approx(expected, abs=1e-3)
 
 
 def test_negative_years_are_cut_at_zero(tmp_path: Path) -> None:

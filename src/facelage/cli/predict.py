@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=int, help="CPU threads of the network.  [default: 1 with several workers]"
 )
+@click.option("--flip", is_flag=True, help="Mean of each face and its mirror image; takes longer.")
 @progress_option
 def command(
     images: tuple[Path, ...],
@@ -54,6 +55,7 @@ def command(
     batch_size: int | None,
     workers: int | None,
     threads: int | None,
+    flip: bool,
     progress: bool,
 ) -> None:
     """Tell the age of every face in IMAGES (files, or folders searched for images).
@@ -69,7 +71,7 @@ def command(
     workers = min(workers or min(usable_cores(), 8), max(1, len(files)))
     if threads is None and workers > 1:
         threads = 1
-    predictor = AgePredictor.from_pretrained(model, detector=detector, threads=threads)
+    predictor = AgePredictor.from_pretrained(model, detector=detector, threads=threads, flip=flip)
     rows: list[dict[str, Any]] = []
     statuses: Counter[str] = Counter()
     written: set[Path] = set()

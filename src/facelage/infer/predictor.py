@@ -59,6 +59,7 @@ class AgePredictor:
         detector: DetectorLike = "auto",
         providers: Sequence[str] | None = None,
         threads: int | None = None,
+        flip: bool = False,
     ) -> AgePredictor:
         """A predictor with named weights, or with an ONNX file of your own.
 
@@ -70,7 +71,7 @@ class AgePredictor:
         detector:
             ``"auto"`` (YuNet if at hand or downloadable, else Haar with one
             warning), a name, an object, or None for images that are crops.
-        providers, threads:
+        providers, threads, flip:
             As for :class:`facelage.infer.session.AgeSession`.
 
         Raises
@@ -91,7 +92,8 @@ class AgePredictor:
             )
         else:
             path = get_weights(name_or_path).path("onnx")
-        return cls(AgeSession(path, providers=providers, threads=threads), detector)
+        session = AgeSession(path, providers=providers, threads=threads, flip=flip)
+        return cls(session, detector)
 
     @property
     def model(self) -> str:

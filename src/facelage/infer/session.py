@@ -31,6 +31,9 @@ class AgeSession:
         ONNX Runtime execution providers by preference; the CPU by default.
     threads:
         Threads of one run; ONNX Runtime's choice by default.
+    flip:
+        Answer with the mean age of each crop and its mirror image: a little more
+        accurate, at twice the time (``benchmarks/accuracy/flip.py``).
 
     Raises
     ------
@@ -46,10 +49,12 @@ class AgeSession:
         *,
         providers: Sequence[str] | None = None,
         threads: int | None = None,
+        flip: bool = False,
     ) -> None:
         self.path = Path(path)
         self.providers = list(providers) if providers is not None else ["CPUExecutionProvider"]
         self.threads = threads
+        self.flip = flip
         self._open()
 
     def _open(self) -> None:
@@ -114,7 +119,7 @@ class AgeSession:
         self._beside: AgeSession | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "providers": self.providers, "threads": self.threads}
+        return {name: getattr(self, name) for name in ("path", "providers", "threads", "flip")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -130,7 +135,9 @@ class AgeSession:
             return self
         with self._lock:
             if self._beside is None:
-                self._beside = AgeSession(self.path, providers=self.providers, threads=1)
+                self._beside = AgeSession(
+                    self.path, providers=self.providers, threads=1, flip=self.flip
+                )
             return self._beside
 
     def ages(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -140,6 +147,12 @@ class AgeSession:
         """
         if len(crops) == 0:
             return np.empty(0, np.float64)
+        years = self._years(crops)
+        if self.flip:
+            years = (years + self._years(np.ascontiguousarray(crops[:, :, ::-1]))) / 2
+        return np.maximum(years, 0.0)
+
+    def _years(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         images = as_crops(crops) if self.self_contained else normalise(crops, self.crop)
         (years,) = self._session.run(None, {self._input: images})
-        return np.maximum(np.asarray(years, np.float64).reshape(-1), 0.0)
+        return np.asarray(years, np.float64).reshape(-1)
