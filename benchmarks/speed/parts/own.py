@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from facelage.data.detect import FaceDetector, YuNetDetector
@@ -115,19 +118,47 @@ def agreement(own: list[FaceAge], full: list[FaceAge]) -> str:
 def folder_section(
     session: AgeSession, detector: FaceDetector, photos: Photos, rounds: int, cores: int
 ) -> Section:
-    """A folder of photos on one thread, and with a worker on each core."""
+    """A folder of photos on one thread, and with a worker on each core.
+
+    Beside it, processes that know nothing of each other: what the machine itself gives.
+    """
     predictor, files = AgePredictor(session, detector), photos.portraits
     one = "one thread"
     jobs = [Job(one, partial(predictor.predict_batch, files), len(files))]
     for workers in sorted({2, cores} - {1}):
         run = partial(predictor.predict_batch, files, workers=workers)
         jobs.append(Job(f"{workers} workers, each on one thread", run, len(files)))
+    processes = max(2, cores)
+    shares = [files[start::processes] for start in range(processes)]
+    with ProcessPoolExecutor(
+        processes, get_context("spawn"), initializer=_open, initargs=(predictor,)
+    ) as pool:
+        apart = partial(_list, pool, shares)
+        jobs.append(Job(f"{processes} separate processes, for comparison", apart, len(files)))
+        ms = interleaved(jobs, rounds)
     return Section(
         f"A folder of {len(files)} photos, a photo",
-        interleaved(jobs, rounds),
+        ms,
         {job.name: one for job in jobs[1:]},
         [f"This process may use {cores} core(s)."],
     )
+
+
+_predictor: AgePredictor
+
+
+def _open(predictor: AgePredictor) -> None:
+    global _predictor
+    cv2.setNumThreads(1)
+    _predictor = predictor
+
+
+def _share(files: list[Path]) -> int:
+    return len(_predictor.predict_batch(files))
+
+
+def _list(pool: ProcessPoolExecutor, shares: list[list[Path]]) -> list[int]:
+    return list(pool.map(_share, shares))
 
 
 def peak_section(models: dict[str, Path], photos: Photos, rounds: int) -> Section:

@@ -67,9 +67,12 @@ class YuNetNetwork:
             image = np.asarray(
                 cv2.copyMakeBorder(image, 0, low, 0, narrow, cv2.BORDER_CONSTANT), np.uint8
             )
-        # BGR planes. OpenCV's blobFromImage takes ten times as long for the same.
-        pixels = np.ascontiguousarray(image.transpose(2, 0, 1)[::-1], np.float32)
-        found = iter(self._session.run(self._outputs, {"input": pixels[None]}))
+        # BGR planes, one after the other: all at once takes twice as long, OpenCV's
+        # blobFromImage four times.
+        pixels = np.empty((1, 3, *image.shape[:2]), np.float32)
+        for plane in range(3):
+            pixels[0, plane] = image[..., 2 - plane]
+        found = iter(self._session.run(self._outputs, {"input": pixels}))
         levels = []
         for stride in _STRIDES:
             output = {kind: next(found)[0] for kind in _KINDS}
