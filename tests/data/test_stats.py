@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from facelage.data.images import load_image
 from facelage.data.manifest import Manifest, from_records
-from facelage.data.stats import age_histogram, describe, plot_ages, text_report
+from facelage.data.stats import age_histogram, describe, label_differences, plot_ages, text_report
 from facelage.errors import MissingDependencyError
 
 odd_ages = st.one_of(st.floats(0, 122), st.sampled_from([math.nan, -3.0, 1985.0, 2e17, math.inf]))
@@ -64,7 +65,54 @@ def test_facts_are_plain_data() -> None:
         "grouped_images": 3,
         "groups": 2,
         "age": {"mean": 33.0, "median": 42.5, "min": 3.0, "max": 44.0},
+        "repeated_pictures": None,
     }
+
+
+def repeated() -> Manifest:
+    def row(path: str, age: float, sha: str, group: str = "", status: str = "ok") -> dict[str, Any]:
+        return {"path": path, "age": age, "sha256": sha, "group": group, "status": status}
+
+    return from_records(
+        [
+            row("a", 30.0, "1", "dup:a"),
+            row("b", 34.0, "2", "dup:a"),
+            row("c", 38.0, "2", status="exact_duplicate"),  # a copy of b
+            row("d", 50.0, "3"),
+            row("e", 50.0, "3", status="exact_duplicate"),
+            row("f", 7.0, "4", "a person"),  # two pictures of one person, years apart
+            row("g", 27.0, "5", "a person"),
+            row("h", 9.0, "6", "dup:h"),
+            row("i", math.nan, "7", "dup:h"),
+            row("j", 1.0, ""),
+            row("k", 2.0, ""),
+            row("l", 80.0, "3", status="no_face"),
+        ],
+        ".",
+    )
+
+
+def test_only_labels_of_one_picture_are_compared() -> None:
+    assert sorted(label_differences(repeated())) == pytest.approx([0.0, (4 + 4 + 8) / 3])
+    assert len(label_differences(small())) == 0
+    facts = describe(repeated())["repeated_pictures"]
+    assert facts == {
+        "pictures": 2,
+        "label_difference": pytest.approx(8 / 3),
+        "same_label": 0.5,
+    }
+    assert (
+        "labels: 2 pictures are there more than once, their ages 2.7 years apart on average, "
+        "the same for 50%"
+    ) in text_report(repeated()).splitlines()
+
+
+@given(st.permutations(range(12)), st.floats(0, 50))
+@settings(max_examples=20)
+def test_order_and_a_shift_of_all_ages_do_not_matter(order: list[int], years: float) -> None:
+    frame = repeated().frame.iloc[order]
+    moved = Manifest(frame.assign(age=frame["age"] + years), Path())
+    assert sorted(label_differences(moved)) == pytest.approx(sorted(label_differences(repeated())))
 
 
 def test_no_rows_are_described_too() -> None:

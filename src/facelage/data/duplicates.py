@@ -17,6 +17,9 @@ from facelage.data.filters import FilterConfig, Status
 from facelage.data.images import UInt8Image
 from facelage.data.manifest import Manifest
 
+#: How the name of a group of near-duplicates begins.
+NEAR_DUPLICATES = "dup:"
+
 
 def perceptual_hash(crop: UInt8Image) -> str:
     """A 256-bit hash that re-encoding, scaling and colour changes leave almost alone.
@@ -122,7 +125,7 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
                 status[row] = Status.NEAR_DUPLICATE.value
                 reason[row] = f"nearly the same picture as {path[head]}"
             continue
-        own, shared = final(group[row]), final(f"dup:{path[head]}")
+        own, shared = final(group[row]), final(f"{NEAR_DUPLICATES}{path[head]}")
         if own and own != shared:
             joined[shared] = own  # the given group takes the cluster in
         group[row] = own or shared

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facelage.data.duplicates import NEAR_DUPLICATES
 from facelage.data.manifest import MAX_AGE
 from facelage.errors import MissingDependencyError
 from facelage.files import write_atomically
@@ -36,6 +37,34 @@ def _possible(ages: ArrayLike) -> NDArray[np.float64]:
     return years[(years >= 0) & (years <= MAX_AGE)]
 
 
+def label_differences(manifest: Manifest) -> NDArray[np.float64]:
+    """How far apart the labels of one picture are: a look at the labels' own error.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, one number for each picture that is there more than once with an age
+        (copies of one file, and near-duplicates): the mean difference of two of its ages,
+        in years. No model can tell which of them is right, so that the error measured on
+        such labels has a floor that is not its own.
+    """
+    frame = manifest.frame
+    frame = frame[frame["status"].isin(["ok", "exact_duplicate"]) & frame["age"].notna()]
+    # Groups are people too, unless their name says that they are pictures.
+    near = frame[frame["group"].str.startswith(NEAR_DUPLICATES)]
+    group_of = dict(zip(near["sha256"], near["group"], strict=True))
+    ages_of: dict[str, list[float]] = {}
+    for sha256, age in zip(frame["sha256"], frame["age"], strict=True):
+        if sha256:
+            ages_of.setdefault(group_of.get(sha256, sha256), []).append(age)
+    means = []
+    for ages in ages_of.values():
+        if (n := len(ages)) > 1:
+            years = np.asarray(ages, np.float64)
+            means.append(np.abs(years[:, None] - years[None, :]).sum() / (n * (n - 1)))
+    return np.asarray(means, np.float64)
+
+
 def describe(manifest: Manifest) -> dict[str, Any]:
     """Counts per status and split, and age figures, as plain data for JSON."""
     frame = manifest.frame
@@ -43,6 +72,7 @@ def describe(manifest: Manifest) -> dict[str, Any]:
     ages = kept.ages()
     known = ages[~np.isnan(ages)]
     groups = kept.frame["group"]
+    differences = label_differences(manifest)
     return {
         "images": len(frame),
         "kept": len(kept),
@@ -57,6 +87,13 @@ def describe(manifest: Manifest) -> dict[str, Any]:
             "max": float(known.max()),
         }
         if len(known)
+        else None,
+        "repeated_pictures": {
+            "pictures": len(differences),
+            "label_difference": float(differences.mean()),
+            "same_label": float((differences == 0).mean()),
+        }
+        if len(differences)
         else None,
     }
 
@@ -77,6 +114,12 @@ def text_report(manifest: Manifest) -> str:
         lines.append(
             f"age: mean {age['mean']:.1f}, median {age['median']:g}, "
             f"{age['min']:g} to {age['max']:g} years"
+        )
+    if again := facts["repeated_pictures"]:
+        lines.append(
+            f"labels: {again['pictures']} pictures are there more than once, their ages "
+            f"{again['label_difference']:.1f} years apart on average, "
+            f"the same for {again['same_label']:.0%}"
         )
     before, bands = age_histogram(manifest.ages())
     after, _ = age_histogram(manifest.usable().ages())
