@@ -52,7 +52,8 @@ def main() -> None:
         run.model.train()
         for _ in range(STEPS):
             run.optimiser.zero_grad(set_to_none=True)
-            run.loss(run.model(images), ages).mean().backward()
+            predicted, _ = run.model(images)
+            run.loss(predicted, ages).mean().backward()
             run.optimiser.step()
 
     bare()  # the first steps allocate
