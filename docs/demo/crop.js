@@ -68,43 +68,51 @@ export function cutFace(picture, landmarks, spec) {
   return crop;
 }
 
-// The picture at another size, each new pixel the mean of the area that it covers.
-export function shrink(picture, width, height) {
-  const source = picture.data;
-  const middle = new Float32Array(width * picture.height * 3);
-  const result = new Uint8ClampedArray(width * height * 4);
-  weigh(picture.width, width, (to, from, share) => {
-    for (let row = 0; row < picture.height; row += 1) {
+// The picture at 1/factor of its size, each new pixel the mean of a block; edges are repeated.
+export function blockMean(picture, factor) {
+  const width = Math.ceil(picture.width / factor);
+  const height = Math.ceil(picture.height / factor);
+  const data = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let row = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      const sums = [0, 0, 0];
+      for (let part = 0; part < factor * factor; part += 1) {
+        const x = Math.min(column * factor + (part % factor), picture.width - 1);
+        const y = Math.min(row * factor + Math.floor(part / factor), picture.height - 1);
+        for (let channel = 0; channel < 3; channel += 1) {
+          sums[channel] += picture.data[(y * picture.width + x) * 4 + channel];
+        }
+      }
       for (let channel = 0; channel < 3; channel += 1) {
-        middle[(row * width + to) * 3 + channel] +=
-          share * source[(row * picture.width + from) * 4 + channel];
+        data[(row * width + column) * 4 + channel] = sums[channel] / (factor * factor);
       }
     }
-  });
-  const sums = new Float32Array(width * height * 3);
-  weigh(picture.height, height, (to, from, share) => {
-    for (let index = 0; index < width * 3; index += 1) {
-      sums[to * width * 3 + index] += share * middle[from * width * 3 + index];
-    }
-  });
-  for (let pixel = 0; pixel < width * height; pixel += 1) {
-    for (let channel = 0; channel < 3; channel += 1) {
-      result[pixel * 4 + channel] = sums[pixel * 3 + channel];  // rounds and clamps
-    }
-    result[pixel * 4 + 3] = 255;
   }
-  return { data: result, width, height };
+  return { data, width, height };
 }
 
-// Calls add(to, from, share) for each old pixel that a new one covers, shares adding up to 1.
-function weigh(before, after, add) {
-  const scale = before / after;
-  for (let to = 0; to < after; to += 1) {
-    const start = to * scale;
-    const end = Math.min((to + 1) * scale, before);
-    for (let from = Math.floor(start); from < end; from += 1) {
-      const covered = Math.min(from + 1, end) - Math.max(from, start);
-      if (covered > 0) add(to, from, covered / (end - start));
-    }
-  }
+// The picture at a size down to half of its own: each new pixel lies between four old ones.
+export function shrink(picture, width, height) {
+  const data = new Uint8ClampedArray(width * height * 4).fill(255);
+  const columns = places(picture.width, width);
+  places(picture.height, height).forEach(([top, bottom, shareY], row) => {
+    columns.forEach(([left, right, shareX], column) => {
+      for (let channel = 0; channel < 3; channel += 1) {
+        const at = (x, y) => picture.data[(y * picture.width + x) * 4 + channel];
+        const above = at(left, top) * (1 - shareX) + at(right, top) * shareX;
+        const below = at(left, bottom) * (1 - shareX) + at(right, bottom) * shareX;
+        data[(row * width + column) * 4 + channel] = above * (1 - shareY) + below * shareY;
+      }
+    });
+  });
+  return { data, width, height };
+}
+
+// For each new place the two old ones that it lies between, and the second one's share.
+function places(before, after) {
+  return Array.from({ length: after }, (_, index) => {
+    const place = Math.max(((index + 0.5) * before) / after - 0.5, 0);
+    const first = Math.floor(place);
+    return [first, Math.min(first + 1, before - 1), place - first];
+  });
 }

@@ -1,6 +1,6 @@
 // Finding faces: YuNet in ONNX Runtime, with the decoding of OpenCV's FaceDetectorYN.
 
-import { shrink } from "./crop.js";
+import { blockMean, shrink } from "./crop.js";
 
 const SIDE = 640;  // longer pictures are shrunk to this
 const STRIDES = [8, 16, 32];
@@ -17,18 +17,21 @@ export class Detector {
   // [x, y], score}, in pixels.
   async detect(picture) {
     const longest = Math.max(picture.width, picture.height);
-    const scale = Math.min(1, SIDE / longest);
-    const faces = await this.detectAt(picture, scale);
+    const faces = await this.look(picture, SIDE);
     // Faces that fill the frame are too large for YuNet; half the size shows them.
-    return faces.length || longest * scale <= SIDE / 2
-      ? faces
-      : this.detectAt(picture, SIDE / 2 / longest);
+    return faces.length || longest <= SIDE / 2 ? faces : this.look(picture, SIDE / 2);
   }
 
-  async detectAt(picture, scale) {
-    const width = Math.max(1, Math.round(picture.width * scale));
-    const height = Math.max(1, Math.round(picture.height * scale));
-    const small = scale < 1 ? shrink(picture, width, height) : picture;
+  // The faces of a picture that is shrunk to a longer side of `side` pixels.
+  async look(picture, side) {
+    const longest = (image) => Math.max(image.width, image.height);
+    const factor = 2 ** Math.floor(Math.log2(Math.max(1, longest(picture) / side)));
+    let small = factor > 1 ? blockMean(picture, factor) : picture;
+    const scale = Math.min(1, side / longest(small));
+    const [width, height] = [small.width, small.height].map((old) =>
+      Math.max(1, Math.round(old * scale)),
+    );
+    if (scale < 1) small = shrink(small, width, height);
     // The strides have to divide the sides: black to the right and below.
     const [columns, rows] = [width, height].map((side) => Math.ceil(side / 32) * 32);
     const input = new Float32Array(3 * rows * columns);
@@ -43,12 +46,16 @@ export class Detector {
     }
     const tensor = new this.ort.Tensor("float32", input, [1, 3, rows, columns]);
     const outputs = await this.session.run({ [this.session.inputNames[0]]: tensor });
-    return strongest(decode(outputs, columns)).map((face) => ({
-      score: face.score,
-      box: face.box.map((value) => value / scale),
-      landmarks: face.landmarks.map((point) => point.map((value) => value / scale)),
-    }));
+    return strongest(decode(outputs, columns)).map((face) => scaled(face, factor / scale));
   }
+}
+
+function scaled(face, factor) {
+  return {
+    score: face.score,
+    box: face.box.map((value) => value * factor),
+    landmarks: face.landmarks.map((point) => point.map((value) => value * factor)),
+  };
 }
 
 function decode(outputs, width) {

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facelage.data.detect.base import Detection
 from facelage.data.images import UInt8Image
+from facelage.data.shrink import block_mean
 from facelage.errors import ConfigError, InvalidArrayError, WeightsError
 
 Point = tuple[float, float]
@@ -248,18 +249,11 @@ def _reduced_region(
     left, top = min(left, blocks_x - 1), min(top, blocks_y - 1)
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     region = image[top * factor : bottom * factor, left * factor : right * factor]
-    missing_y = (bottom - top) * factor - region.shape[0]
-    missing_x = (right - left) * factor - region.shape[1]
-    if missing_x or missing_y:
-        region = cast(
-            UInt8Image,
-            cv2.copyMakeBorder(region, 0, missing_y, 0, missing_x, cv2.BORDER_REPLICATE),
-        )
-    small = cv2.resize(region, (int(right - left), int(bottom - top)), interpolation=cv2.INTER_AREA)
+    small = block_mean(region, factor)
     # Block j covers image pixels factor*(left+j) .. +factor-1; its centre is their middle.
     linear = matrix[:, :2] * factor
     origin = np.array([left, top]) * factor + (factor - 1) / 2
-    return cast(UInt8Image, small), np.column_stack([linear, matrix[:, :2] @ origin + matrix[:, 2]])
+    return small, np.column_stack([linear, matrix[:, :2] @ origin + matrix[:, 2]])
 
 
 def whole_image(image: UInt8Image, spec: CropSpec = DEFAULT_CROP) -> Detection:

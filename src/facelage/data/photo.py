@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from facelage.data.align import DEFAULT_CROP, CropSpec, align, similarity_to_crop
 from facelage.data.decoding import REDUCTIONS, check_encoded, decode_checked
-from facelage.data.detect.base import Detection, Landmarks
+from facelage.data.detect.base import Detection
 from facelage.data.image_header import ImageHeader
 from facelage.data.images import (
     MAX_PIXELS,
@@ -30,8 +29,8 @@ from facelage.data.images import (
 )
 
 #: Pixels of a reduced photo that a pixel of a crop is made from, at least, a side. With 2,
-#: ages of 102 London portraits differed by at most 0.2 year from those cut from the whole
-#: photo, with 1 by up to 0.9 (benchmarks/accuracy/reduced_decoding.py, 0.2.0).
+#: ages of 102 London portraits differed by at most 0.4 year from those cut from the whole
+#: photo, with 1 by up to 1.2 (benchmarks/accuracy/reduced_decoding.py, 0.2.2).
 FINENESS = 2.0
 
 
@@ -61,7 +60,7 @@ class View:
         """
         if self.factor == 1:
             return face
-        return _moved(face, float(self.factor), self.origin)
+        return face.moved(float(self.factor), self.origin)
 
     def from_photo(self, face: Detection) -> Detection:
         """A face of the photo in pixels of the view, for :func:`facelage.data.align.align`.
@@ -71,7 +70,7 @@ class View:
         if self.factor == 1:
             return face
         x, y = ((0.5 - start) / self.factor - 0.5 for start in self.origin)
-        return _moved(face, 1 / self.factor, (x, y))
+        return face.moved(1 / self.factor, (x, y))
 
 
 class Photo:
@@ -211,13 +210,3 @@ def _decode(data: bytes, header: ImageHeader, factor: int) -> View:
         factor,
         (x if orientation in (2, 3, 6, 7) else 0, y if orientation in (3, 4, 7, 8) else 0),
     )
-
-
-def _moved(face: Detection, scale: float, shift: tuple[float, float]) -> Detection:
-    x, y = shift
-    left, top, right, bottom = face.box
-    landmarks = face.landmarks
-    if landmarks is not None:
-        landmarks = cast(Landmarks, tuple((a * scale + x, b * scale + y) for a, b in landmarks))
-    box = (left * scale + x, top * scale + y, right * scale + x, bottom * scale + y)
-    return Detection(box, landmarks, face.score)

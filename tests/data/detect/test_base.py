@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facelage.data.detect import HaarDetector
-from facelage.data.detect.base import Box, box_iou, largest_side
+from facelage.data.detect.base import Box, Detection, box_iou, largest_side
 
 
 def box(x: float, y: float, side: float) -> Box:
@@ -15,6 +15,30 @@ def box(x: float, y: float, side: float) -> Box:
 
 
 boxes = st.builds(box, st.floats(0, 640), st.floats(0, 480), st.floats(8, 300))
+
+
+@given(
+    face=boxes,
+    scale=st.floats(0.1, 8),
+    x=st.floats(-50, 50),
+    y=st.floats(-50, 50),
+    marked=st.booleans(),
+)
+def test_a_face_moves_with_its_landmarks_and_back(
+    face: Box, scale: float, x: float, y: float, marked: bool
+) -> None:
+    left, top, right, bottom = face
+    corners = ((left, top), (right, top), (left, bottom), (right, bottom), (left, top))
+    detection = Detection(face, corners if marked else None, 0.7)
+    moved = detection.moved(scale, (x, y))
+    assert moved.size == pytest.approx(scale * detection.size)
+    assert moved.score == 0.7
+    if marked:
+        assert moved.landmarks is not None
+        assert moved.landmarks[0] == pytest.approx(moved.box[:2])
+        assert moved.landmarks[3] == pytest.approx(moved.box[2:])
+    back = moved.moved(1 / scale, (-x / scale, -y / scale))
+    assert back.box == pytest.approx(face, abs=1e-6)
 
 
 class Detector:

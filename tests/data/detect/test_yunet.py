@@ -110,6 +110,16 @@ def test_an_enlarged_photo_shows_the_same_face(
     assert np.abs(shift).max() < 0.03 * face.size
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_large_photo_shows_what_it_shows_at_a_power_of_two_of_its_size(
+    detector: YuNetDetector, photos: list[np.ndarray], factor: int
+) -> None:
+    for image in photos[:4]:
+        assert max(image.shape[:2]) == detector.max_side
+        large = image.repeat(factor, 0).repeat(factor, 1)
+        assert detector.detect(large) == [face.moved(factor) for face in detector.detect(image)]
+
+
 def test_a_face_that_fills_the_frame_is_found(
     detector: YuNetDetector, photos: list[np.ndarray]
 ) -> None:

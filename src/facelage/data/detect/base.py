@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from facelage.data.images import UInt8Image
 from facelage.errors import DetectorError
@@ -63,6 +63,16 @@ class Detection:
         """Geometric mean of the box's sides, in pixels."""
         left, top, right, bottom = self.box
         return math.sqrt((right - left) * (bottom - top))
+
+    def moved(self, scale: float, shift: tuple[float, float] = (0.0, 0.0)) -> Detection:
+        """The face with every coordinate `scale` times as large, then shifted by (x, y)."""
+        x, y = shift
+        left, top, right, bottom = self.box
+        landmarks = self.landmarks
+        if landmarks is not None:
+            landmarks = cast(Landmarks, tuple((a * scale + x, b * scale + y) for a, b in landmarks))
+        box = (left * scale + x, top * scale + y, right * scale + x, bottom * scale + y)
+        return Detection(box, landmarks, self.score)
 
 
 @runtime_checkable
