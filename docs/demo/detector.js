@@ -5,6 +5,9 @@ import { blockMean, shrink } from "./crop.js";
 const SIDE = 640;  // longer pictures are shrunk to this
 const STRIDES = [8, 16, 32];
 const SCORE = 0.6;
+// In a glance: what might be a face, and the pixels (the square root of the box) that it needs.
+const HINT = 0.05;
+const LARGE = 64;
 const OVERLAP = 0.3;
 
 export class Detector {
@@ -17,13 +20,20 @@ export class Detector {
   // [x, y], score}, in pixels.
   async detect(picture) {
     const longest = Math.max(picture.width, picture.height);
-    const faces = await this.look(picture, SIDE);
-    // Faces that fill the frame are too large for YuNet; half the size shows them.
-    return faces.length || longest <= SIDE / 2 ? faces : this.look(picture, SIDE / 2);
+    if (longest <= SIDE / 2) return this.look(picture, SIDE, SCORE);
+    // A glance at half the size; the whole size where that shows no face, a small one, or
+    // something that might be one. Faces that fill the frame are only seen at half the size.
+    const seen = await this.look(picture, SIDE / 2, HINT);
+    const sure = seen.filter((face) => face.score >= SCORE);
+    const smallest = (LARGE * longest) / (SIDE / 2);
+    const clear = sure.length === seen.length && sure.every((face) => size(face) >= smallest);
+    if (sure.length && clear) return sure;
+    const faces = await this.look(picture, SIDE, SCORE);
+    return faces.length ? faces : sure;
   }
 
   // The faces of a picture that is shrunk to a longer side of `side` pixels.
-  async look(picture, side) {
+  async look(picture, side, threshold) {
     const longest = (image) => Math.max(image.width, image.height);
     const factor = 2 ** Math.floor(Math.log2(Math.max(1, longest(picture) / side)));
     let small = factor > 1 ? blockMean(picture, factor) : picture;
@@ -46,8 +56,13 @@ export class Detector {
     }
     const tensor = new this.ort.Tensor("float32", input, [1, 3, rows, columns]);
     const outputs = await this.session.run({ [this.session.inputNames[0]]: tensor });
-    return strongest(decode(outputs, columns)).map((face) => scaled(face, factor / scale));
+    return strongest(decode(outputs, columns, threshold)).map((face) => scaled(face, factor / scale));
   }
+}
+
+function size(face) {
+  const [left, top, right, bottom] = face.box;
+  return Math.sqrt((right - left) * (bottom - top));
 }
 
 function scaled(face, factor) {
@@ -58,7 +73,7 @@ function scaled(face, factor) {
   };
 }
 
-function decode(outputs, width) {
+function decode(outputs, width, threshold) {
   const faces = [];
   const sure = (value) => Math.min(Math.max(value, 0), 1);
   for (const stride of STRIDES) {
@@ -68,7 +83,7 @@ function decode(outputs, width) {
     );
     for (let cell = 0; cell < cls.length; cell += 1) {
       const score = Math.sqrt(sure(cls[cell]) * sure(obj[cell]));
-      if (score < SCORE) continue;
+      if (score < threshold) continue;
       const column = cell % columns;
       const row = Math.floor(cell / columns);
       const [x, y] = [(column + bbox[cell * 4]) * stride, (row + bbox[cell * 4 + 1]) * stride];

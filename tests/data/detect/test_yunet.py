@@ -11,6 +11,7 @@ import pytest
 
 from facelage.data.detect import Detection, FaceDetector, YuNetDetector, download_yunet, find_yunet
 from facelage.data.detect.yunet import YUNET_NAME, YUNET_SHA256
+from facelage.data.detect.yunet_network import YuNetNetwork
 from facelage.data.images import list_images, load_image
 from facelage.errors import ChecksumError, DetectorError, DownloadError
 from facelage.files import sha256
@@ -112,8 +113,9 @@ def test_an_enlarged_photo_shows_the_same_face(
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_large_photo_shows_what_it_shows_at_a_power_of_two_of_its_size(
-    detector: YuNetDetector, photos: list[np.ndarray], factor: int
+    yunet: Path, photos: list[np.ndarray], factor: int
 ) -> None:
+    detector = YuNetDetector(yunet, glance=False)
     for image in photos[:4]:
         assert max(image.shape[:2]) == detector.max_side
         large = image.repeat(factor, 0).repeat(factor, 1)
@@ -131,10 +133,74 @@ def test_a_face_that_fills_the_frame_is_found(
     assert len(detector.detect(close)) == 1
 
 
-def test_opencv_itself_gives_the_same_numbers(
-    yunet: Path, detector: YuNetDetector, photos: list[np.ndarray]
+@pytest.fixture
+def sides(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The longer sides of the pictures that YuNet's network was shown."""
+    shown: list[int] = []
+    detect = YuNetNetwork.detect
+
+    def spy(self: YuNetNetwork, image: np.ndarray, threshold: float) -> np.ndarray:
+        shown.append(max(image.shape[:2]))
+        return detect(self, image, threshold)
+
+    monkeypatch.setattr(YuNetNetwork, "detect", spy)
+    return shown
+
+
+def beside(photo: np.ndarray, face_side: int) -> np.ndarray:
+    """The photo and, to its right, itself so small that its face has about so many pixels."""
+    scale = face_side / 240  # what the portraits' faces have
+    small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    # 640 pixels a side, so that nothing is shrunk for the full look.
+    canvas = np.full((640, 640, 3), photo[0, 0], np.uint8)
+    half = cv2.resize(photo, (448, 448), interpolation=cv2.INTER_AREA)
+    canvas[:448, :448] = half
+    canvas[470 : 470 + small.shape[0], 460 : 460 + small.shape[1]] = small
+    return canvas
+
+
+def test_a_portrait_is_glanced_at_in_half_size(
+    detector: YuNetDetector, photos: list[np.ndarray], sides: list[int]
 ) -> None:
-    image = photos[0]
+    (face,) = detector.detect(photos[0])
+    assert sides == [320]
+    (whole,) = YuNetDetector(detector.path, glance=False).detect(photos[0])
+    assert sides == [320, 640]
+    assert overlap(face, whole) > 0.85
+    assert face != whole
+
+
+@pytest.mark.parametrize("pixels", [20, 24, 32, 60])
+def test_a_small_face_beside_a_large_one_makes_it_look_again(
+    detector: YuNetDetector, photos: list[np.ndarray], sides: list[int], pixels: int
+) -> None:
+    whole, missed = YuNetDetector(detector.path, glance=False), 0
+    for photo in photos:
+        picture = beside(photo, pixels)
+        expected = whole.detect(picture)
+        sides.clear()
+        faces = detector.detect(picture)
+        if sides == [320, 640]:
+            assert faces == expected
+        missed += len(faces) < len(expected)
+    assert missed <= 1  # of 12
+
+
+def test_nothing_is_looked_for_twice_and_not_found_once(
+    yunet: Path, photos: list[np.ndarray], sides: list[int]
+) -> None:
+    blank = np.full((640, 480, 3), 128, np.uint8)
+    for glance, expected in ((True, [320, 640]), (False, [640, 320])):
+        sides.clear()
+        assert YuNetDetector(yunet, glance=glance).detect(blank) == []
+        assert sides == expected
+        sides.clear()
+        YuNetDetector(yunet, glance=glance).detect(photos[0][:300, :300])
+        assert sides == [300]  # no more than half of max_side: one look
+
+
+def test_opencv_itself_gives_the_same_numbers(yunet: Path, photos: list[np.ndarray]) -> None:
+    detector, image = YuNetDetector(yunet, glance=False), photos[0]
     network = cv2.FaceDetectorYN.create(str(yunet), "", image.shape[1::-1], 0.6, 0.3, 200)
     _, (row,) = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     (face,) = detector.detect(image)
