@@ -159,15 +159,19 @@ def beside(photo: np.ndarray, face_side: int) -> np.ndarray:
     return canvas
 
 
-def test_a_portrait_is_glanced_at_in_half_size(
+def test_most_portraits_are_only_glanced_at_in_half_size(
     detector: YuNetDetector, photos: list[np.ndarray], sides: list[int]
 ) -> None:
-    (face,) = detector.detect(photos[0])
-    assert sides == [320]
-    (whole,) = YuNetDetector(detector.path, glance=False).detect(photos[0])
-    assert sides == [320, 640]
-    assert overlap(face, whole) > 0.85
-    assert face != whole
+    whole, glances = YuNetDetector(detector.path, glance=False), 0
+    for photo in photos:
+        sides.clear()
+        (face,) = detector.detect(photo)
+        looks = list(sides)
+        (full,) = whole.detect(photo)
+        assert overlap(face, full) > 0.85
+        assert looks == ([320, 640] if face == full else [320])
+        glances += looks == [320]
+    assert glances >= 8  # of 12
 
 
 @pytest.mark.parametrize("pixels", [20, 24, 32, 60])
