@@ -61,6 +61,7 @@ def test_flip_is_the_mean_of_a_face_and_its_mirror_image(
     expected = (session.ages(crops) + session.ages(mirrored)) / 2
     assert both.ages(crops) == pytest.approx(expected, abs=1e-4)
     assert both.ages(mirrored) == pytest.approx(both.ages(crops), abs=1e-4)
+    assert both.ages(face) == pytest.approx(expected[:1], abs=1e-4)  # one crop, without N
     assert abs(both.ages(crops) - session.ages(crops)).max() > 1e-3  # a face is not symmetric
     for other in (pickle.loads(pickle.dumps(both)), AgeSession(session.path, flip=True)):
         assert other.beside_threads().ages(crops) == pytest.approx(expected, abs=1e-3)

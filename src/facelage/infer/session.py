@@ -149,7 +149,7 @@ class AgeSession:
             return np.empty(0, np.float64)
         years = self._years(crops)
         if self.flip:
-            years = (years + self._years(np.ascontiguousarray(crops[:, :, ::-1]))) / 2
+            years = (years + self._years(np.ascontiguousarray(crops[..., ::-1, :]))) / 2
         return np.maximum(years, 0.0)
 
     def _years(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
