@@ -24,6 +24,7 @@ from facelage.data.align import CropSpec, align, similarity_to_crop
 from facelage.data.detect.base import Box, Detection, Landmarks
 from facelage.data.images import UInt8Image
 from facelage.errors import WeightsError
+from facelage.onnx_sessions import open_session
 
 #: The network's file in the package.
 SHIPPED = Path(__file__).parent.parent / "weights" / "face_landmarks_0.1.0.onnx"
@@ -147,14 +148,9 @@ def _session(path: Path) -> tuple[Any, dict[str, str]]:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, _modified: int, _size: int) -> tuple[Any, dict[str, str]]:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    # A patch takes a fraction of a millisecond: threads would cost more than they bring.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # A patch takes a fraction of a millisecond: threads would cost more than they bring.
+        session = open_session(path, threads=1)
     except Exception as error:  # ONNX Runtime's classes are not public
         raise WeightsError(
             "the landmark network can't be loaded",

@@ -16,13 +16,13 @@ from facelage.errors import ExportError
 from facelage.export.layers import convolutions, input_moments
 from facelage.export.proto import (
     PRECISION_KEY,
-    open_session,
     properties,
     read_float32,
     write_model,
 )
 from facelage.export.rounding import round_weights, scales
 from facelage.models.weights import CROP_KEY
+from facelage.onnx_sessions import open_session
 
 if TYPE_CHECKING:
     import onnx
@@ -87,7 +87,7 @@ def _batches(crops: NDArray[np.uint8], crop: CropSpec) -> Iterator[NDArray[np.fl
 
 
 def _ages(model: onnx.ModelProto, crops: NDArray[np.uint8], crop: CropSpec) -> NDArray[np.float64]:
-    session = open_session(model)
+    session = open_session(model.SerializeToString())
     [image] = session.get_inputs()
     ages = [session.run(None, {image.name: images})[0] for images in _batches(crops, crop)]
     return np.concatenate(ages).astype(np.float64)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facelage.export.proto import open_session
+from facelage.onnx_sessions import open_session
 
 if TYPE_CHECKING:
     import onnx
@@ -104,7 +104,7 @@ def input_moments(
     probe.CopyFrom(model)
     for name in names:
         probe.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
-    session = open_session(probe)
+    session = open_session(probe.SerializeToString())
     random = np.random.default_rng(0)
     count = 0
     sums: dict[str, Any] = {layer.node: [0.0, 0.0] for layer in layers}

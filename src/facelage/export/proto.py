@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facelage.errors import ExportError, MissingDependencyError, WeightsError
 from facelage.files import write_bytes
@@ -81,17 +81,6 @@ def read_float32(path: str | os.PathLike[str]) -> onnx.ModelProto:
 def properties(model: onnx.ModelProto) -> dict[str, str]:
     """A model's metadata."""
     return {item.key: item.value for item in model.metadata_props}
-
-
-def open_session(model: onnx.ModelProto) -> Any:
-    """An ONNX Runtime session of a model in memory, on the CPU, that logs errors only."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    return ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def write_model(

@@ -15,6 +15,7 @@ from facelage.data.align import CropSpec, as_crops, normalise
 from facelage.errors import ConfigError, WeightsError
 from facelage.infer.intervals import CALIBRATION_KEY, Calibration
 from facelage.models.weights import CROP_KEY, NAME_KEY
+from facelage.onnx_sessions import open_session
 
 
 class AgeSession:
@@ -73,14 +74,9 @@ class AgeSession:
             )
         if not self.path.is_file():
             raise WeightsError("there is no model file", got=str(self.path))
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        if self.threads is not None:
-            options.intra_op_num_threads = self.threads
-            options.inter_op_num_threads = 1
         try:
-            self._session: Any = ort.InferenceSession(
-                str(self.path), options, providers=self.providers
+            self._session: Any = open_session(
+                self.path, threads=self.threads, providers=self.providers
             )
         except Exception as error:  # ONNX Runtime's classes are not public
             raise WeightsError(

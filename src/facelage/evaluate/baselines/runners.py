@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelage.errors import ConfigError, MissingDependencyError, WeightsError
+from facelage.onnx_sessions import open_session
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -45,17 +46,8 @@ class OnnxRunner:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-            options.inter_op_num_threads = 1
         try:
-            self._session: Any = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session: Any = open_session(path, threads=threads)
         except Exception as error:  # ONNX Runtime's classes are not public
             raise WeightsError(
                 "the peer's model can't be opened", got=f"{path}: {str(error)[:200]}"
