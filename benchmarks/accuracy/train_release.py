@@ -3,13 +3,13 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py; --weights are the folders of theirs), trains with each of release.json's
-settings in turn, first from ImageNet weights, then from where the last one ended,
-takes the mean of the last two trainings' weights (OUT/mean_SEED), and exports it
-as OUT/model.onnx, calibrated on the validation faces of all three. Each step goes on
-where it was when the command is started again; OUT/times.json adds up the wall time of
-each over all starts. --start MODEL (a name, a .safetensors file or a run) stands in for
-the first training.
+teachers.py; --weights are the folders of theirs), trains with each of the recipe's
+settings in turn (--recipe, by default release.json), first from ImageNet weights, then
+from where the last one ended, takes the mean of the last two trainings' weights
+(OUT/mean_SEED) if there are several, and exports them as OUT/model.onnx, calibrated on
+the validation faces of all three. Each step goes on where it was when the command is
+started again; OUT/times.json adds up the wall time of each over all starts. --start
+MODEL (a name, a .safetensors file or a run) stands in for the first training.
 release_weights.py then measures and ships the run.
 """
 
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", action="append", type=Path, required=True)
     parser.add_argument("--start", help="trained weights in place of the first training")
+    parser.add_argument("--recipe", type=Path, default=HERE / "release.json")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     out: Path = arguments.out
@@ -50,8 +51,8 @@ def main() -> None:
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
-    stages = json.loads((HERE / "release.json").read_text(encoding="utf-8"))
-    runs = [out]
+    stages = json.loads(arguments.recipe.read_text(encoding="utf-8"))
+    runs = []
     for number, settings in enumerate(stages, start=1):
         if number == 1 and arguments.start:
             continue
@@ -62,10 +63,12 @@ def main() -> None:
                                         "--config", config,
                                         "--seed", arguments.seed])  # fmt: skip
         start = ["--weights", run / "last.safetensors"]
-    mean = out / f"mean_{arguments.seed}"
-    step(out, "mean", [sys.executable, HERE / "average.py", mean, *runs[-2:]])
+    trained = runs[-1]
+    if len(runs) > 1:
+        trained = out / f"mean_{arguments.seed}"
+        step(out, "mean", [sys.executable, HERE / "average.py", trained, *runs[-2:]])
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
-    step(out, "export", [*FACELAGE, "export", mean, out / "model.onnx",
+    step(out, "export", [*FACELAGE, "export", trained, out / "model.onnx",
                          "--check", prepared[0], *calibrate])  # fmt: skip
 
 

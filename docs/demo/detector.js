@@ -5,9 +5,13 @@ import { blockMean, shrink } from "./crop.js";
 const SIDE = 640;  // longer pictures are shrunk to this
 const STRIDES = [8, 16, 32];
 const SCORE = 0.6;
-// In a glance: what might be a face, and the pixels (the square root of the box) that it needs.
-const HINT = 0.05;
+// A glance's faces of fewer pixels (the square root of the box) are looked at again, and what
+// might be a face from a score on, lower for what is smaller.
 const LARGE = 64;
+const HINT = 0.08;
+const SMALL_HINT = 0.02;
+const SMALL = 32;
+const MARGIN = 48;  // so many pixels around are looked at with it
 const OVERLAP = 0.3;
 
 export class Detector {
@@ -21,27 +25,53 @@ export class Detector {
   async detect(picture) {
     const longest = Math.max(picture.width, picture.height);
     if (longest <= SIDE / 2) return this.look(picture, SIDE, SCORE);
-    // A glance at half the size; the whole size where that shows no face, a small one, or
-    // something that might be one. Faces that fill the frame are only seen at half the size.
-    const seen = await this.look(picture, SIDE / 2, HINT);
+    // A glance at half the size; the whole size where that shows a small face or what might be
+    // one, all of it where it shows no face. Faces that fill the frame are only seen at half
+    // the size.
+    const seen = await this.look(picture, SIDE / 2, SMALL_HINT);
+    const unit = longest / (SIDE / 2);
     const sure = seen.filter((face) => face.score >= SCORE);
-    const smallest = (LARGE * longest) / (SIDE / 2);
-    const clear = sure.length === seen.length && sure.every((face) => size(face) >= smallest);
-    if (sure.length && clear) return sure;
+    if (sure.length) {
+      const clear = sure.filter((face) => size(face) >= LARGE * unit);
+      const unclear = seen.filter((face) =>
+        face.score >= SCORE
+          ? size(face) < LARGE * unit
+          : face.score >= HINT || size(face) < SMALL * unit,
+      );
+      const closer = await this.lookCloser(picture, unclear);
+      if (closer && clear.length + closer.length) return strongest([...clear, ...closer]);
+    }
     const faces = await this.look(picture, SIDE, SCORE);
     return faces.length ? faces : sure;
   }
 
   // The faces of a picture that is shrunk to a longer side of `side` pixels.
   async look(picture, side, threshold) {
-    const longest = (image) => Math.max(image.width, image.height);
-    const factor = 2 ** Math.floor(Math.log2(Math.max(1, longest(picture) / side)));
-    let small = factor > 1 ? blockMean(picture, factor) : picture;
-    const scale = Math.min(1, side / longest(small));
-    const [width, height] = [small.width, small.height].map((old) =>
-      Math.max(1, Math.round(old * scale)),
-    );
-    if (scale < 1) small = shrink(small, width, height);
+    const [small, scale] = shrunk(picture, side);
+    return (await this.faces(small, threshold)).map((face) => moved(face, 1 / scale));
+  }
+
+  // The faces at some places of a picture; null if those are half of the picture or more.
+  async lookCloser(picture, unclear) {
+    if (!unclear.length) return [];
+    const [small, scale] = shrunk(picture, SIDE);
+    const places = unclear.map((face) => moved(face, scale));
+    const parts = places.map((place) => surroundings(place, small));
+    const area = parts.reduce((sum, { part }) => sum + part.width * part.height, 0);
+    if (2 * area >= small.width * small.height) return null;
+    const found = [];
+    for (const [index, { part, corner }] of parts.entries()) {
+      const near = (await this.faces(part, SCORE)).map((face) => moved(face, 1, corner));
+      // Others are seen by the glance, or are cut off at the part's edge.
+      const here = near.filter((face) => overlap(face.box, places[index].box) > 0.1);
+      found.push(...here.map((face) => moved(face, 1 / scale)));
+    }
+    return found;
+  }
+
+  // What the network sees in a picture as it is.
+  async faces(picture, threshold) {
+    const { width, height, data } = picture;
     // The strides have to divide the sides: black to the right and below.
     const [columns, rows] = [width, height].map((side) => Math.ceil(side / 32) * 32);
     const input = new Float32Array(3 * rows * columns);
@@ -50,14 +80,43 @@ export class Detector {
         for (let channel = 0; channel < 3; channel += 1) {
           // Planes in the order blue, green, red.
           input[((2 - channel) * rows + row) * columns + column] =
-            small.data[(row * width + column) * 4 + channel];
+            data[(row * width + column) * 4 + channel];
         }
       }
     }
     const tensor = new this.ort.Tensor("float32", input, [1, 3, rows, columns]);
     const outputs = await this.session.run({ [this.session.inputNames[0]]: tensor });
-    return strongest(decode(outputs, columns, threshold)).map((face) => scaled(face, factor / scale));
+    return strongest(decode(outputs, columns, threshold));
   }
+}
+
+// A picture with a longer side of at most `side` pixels, and how many of its pixels make one.
+function shrunk(picture, side) {
+  const longest = (image) => Math.max(image.width, image.height);
+  const factor = 2 ** Math.floor(Math.log2(Math.max(1, longest(picture) / side)));
+  const small = factor > 1 ? blockMean(picture, factor) : picture;
+  const scale = Math.min(1, side / longest(small));
+  if (scale === 1) return [small, 1 / factor];
+  const [width, height] = [small.width, small.height].map((old) =>
+    Math.max(1, Math.round(old * scale)),
+  );
+  return [shrink(small, width, height), scale / factor];
+}
+
+// The part of a picture with a face and what is around it; its corner is on the network's grid.
+function surroundings(face, picture) {
+  const margin = Math.max(MARGIN, size(face));
+  const [left, top, right, bottom] = face.box;
+  const first = [left, top].map((end) => Math.max(0, Math.floor((end - margin) / 32) * 32));
+  const last = [right, bottom].map((end) => Math.ceil(Math.trunc(end + margin) / 32) * 32);
+  const width = Math.min(picture.width, last[0]) - first[0];
+  const height = Math.min(picture.height, last[1]) - first[1];
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let row = 0; row < height; row += 1) {
+    const start = 4 * ((first[1] + row) * picture.width + first[0]);
+    data.set(picture.data.subarray(start, start + 4 * width), 4 * width * row);
+  }
+  return { part: { width, height, data }, corner: first };
 }
 
 function size(face) {
@@ -65,11 +124,13 @@ function size(face) {
   return Math.sqrt((right - left) * (bottom - top));
 }
 
-function scaled(face, factor) {
+// A face with every coordinate `scale` times as large, then shifted.
+function moved(face, scale, [x, y] = [0, 0]) {
+  const [left, top, right, bottom] = face.box;
   return {
     score: face.score,
-    box: face.box.map((value) => value * factor),
-    landmarks: face.landmarks.map((point) => point.map((value) => value * factor)),
+    box: [left * scale + x, top * scale + y, right * scale + x, bottom * scale + y],
+    landmarks: face.landmarks.map(([a, b]) => [a * scale + x, b * scale + y]),
   };
 }
 

@@ -22,7 +22,7 @@ from .photos import Photos
 from .timing import Job, Section, interleaved
 
 BATCH = 32
-#: So many portraits stand for a photo: some are looked at once, some twice.
+#: So many portraits stand for a photo: in some a part is looked at twice.
 PORTRAITS = 10
 
 
@@ -84,8 +84,9 @@ def photo_section(
         {job.name: slow for job in jobs[1:]},
         [
             f"The naive pipeline's network has random weights; Haar saw {found} face(s).",
-            "YuNet glances at a photo in half its size, and looks again if that was not clear; "
-            f"glance=False: it looks at once. As many faces either way in {same} of the photos; "
+            "YuNet glances at a photo in half its size, and looks closer where that was not clear; "
+            "glance=False: it looks at all of it at once. "
+            f"As many faces either way in {same} of the photos; "
             f"ages {np.mean(moved):.2f} years apart on average, {max(moved):.2f} at most.",
         ],
     )

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelage.data.images import UInt8Image
+from facelage.onnx_sessions import open_session
 
 #: The last two numbers of the input's shape in the file, 1 x 3 x 640 x 640, as protobuf has
 #: them, and two names of the same length.
 _FIXED, _FREE = b"\n\x03\x08\x80\x05" * 2, b"\n\x03\x12\x01h\n\x03\x12\x01w"
 _STRIDES, _KINDS = (8, 16, 32), ("cls", "obj", "bbox", "kps")
 #: Overlap (IoU) above which the better of two boxes is kept, and how many boxes are looked at.
-_NMS_THRESHOLD, _MOST = 0.3, 200
+NMS_THRESHOLD, _MOST = 0.3, 200
 
 
 def any_size(content: bytes) -> bytes:
@@ -41,15 +42,7 @@ class YuNetNetwork:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session: Any = ort.InferenceSession(
-            any_size(Path(path).read_bytes()), options, providers=["CPUExecutionProvider"]
-        )
+        self._session: Any = open_session(any_size(Path(path).read_bytes()), threads=threads)
         self._outputs = [f"{kind}_{stride}" for stride in _STRIDES for kind in _KINDS]
 
     def detect(self, image: UInt8Image, score_threshold: float) -> NDArray[np.float32]:
@@ -82,7 +75,7 @@ class YuNetNetwork:
             return rows
         boxes = rows[:, :4].astype(int).tolist()  # whole pixels, as FaceDetectorYN compares them
         kept = cv2.dnn.NMSBoxes(
-            boxes, rows[:, 14].tolist(), score_threshold, _NMS_THRESHOLD, 1.0, _MOST
+            boxes, rows[:, 14].tolist(), score_threshold, NMS_THRESHOLD, 1.0, _MOST
         )
         best: NDArray[np.float32] = rows[np.asarray(kept, int).reshape(-1)]
         return best
