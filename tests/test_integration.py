@@ -76,7 +76,7 @@ def walk(
             lambda: lines(data / "progress.jsonl") > 60,
         ),
         (
-            ["train", data, "--run", run, "--backbone", backbone, "--epochs", 3, "--lr", 2e-3,
+            ["train", data, "--run", run, "--backbone", backbone, "--epochs", 6, "--lr", 1e-3,
              "--batch-size", 32, "--ema-decay", 0.9, "--threads", 1],
             lambda: lines(run / "metrics.csv") > 1,
         ),
@@ -137,7 +137,7 @@ def test_the_whole_path_gives_the_same_when_killed_at_every_step(
     faces = [item["faces"][0] for item in results if item["faces"]]
     assert len(faces) > 0.95 * COUNT
     assert {face["model"] for face in faces} == {"mine"}
-    # Three epochs on 200 faces already beat telling everybody the mean age.
+    # Six epochs on 200 faces beat telling everybody the mean age, whatever the processor rounds.
     train = manifest.usable("train").ages()
     true = manifest.usable("test").ages()
     assert figures["summary"]["mae"] < np.abs(true - train.mean()).mean()
