@@ -184,7 +184,7 @@ class YuNetDetector:
 
 
 def shrunk(image: UInt8Image, side: float) -> tuple[UInt8Image, float]:
-    """An image with a longer side of at most `side` pixels, and how many of its pixels make one."""
+    """An image with a longer side of at most `side` pixels, and its size over the old one."""
     # First by powers of two, as a JPEG can be decoded, so that a photo shows the same
     # faces either way. Down to half the size two neighbours a side see every pixel.
     factor = 2 ** int(math.log2(max(1.0, max(image.shape[:2]) / side)))
