@@ -137,7 +137,7 @@ def test_the_whole_path_gives_the_same_when_killed_at_every_step(
     faces = [item["faces"][0] for item in results if item["faces"]]
     assert len(faces) > 0.95 * COUNT
     assert {face["model"] for face in faces} == {"mine"}
-    # Six epochs on 200 faces beat telling everybody the mean age, whatever the processor rounds.
+    # Six epochs on 200 faces beat telling everybody the mean age by far.
     train = manifest.usable("train").ages()
     true = manifest.usable("test").ages()
     assert figures["summary"]["mae"] < np.abs(true - train.mean()).mean()

@@ -41,6 +41,9 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=HERE / "release.json")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    stages = json.loads(arguments.recipe.read_text(encoding="utf-8"))
+    if arguments.start and len(stages) == 1:
+        parser.error("--start stands in for the first training, and this recipe has no other")
     out: Path = arguments.out
     prepared = [out / "prepared" / name for name in SOURCES]
     backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
@@ -51,7 +54,6 @@ def main() -> None:
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
-    stages = json.loads(arguments.recipe.read_text(encoding="utf-8"))
     runs = []
     for number, settings in enumerate(stages, start=1):
         if number == 1 and arguments.start:

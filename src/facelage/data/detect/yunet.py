@@ -133,12 +133,13 @@ class YuNetDetector:
         if sure:
             unit = max(image.shape[:2]) / half
             clear = [face for face in sure if face.size >= _LARGE * unit]
+            small = [face for face in sure if face.size < _LARGE * unit]
             hints = [
                 face
                 for face in seen[len(sure) :]
                 if face.size < _SMALL * unit or (face.score or 0.0) >= _HINT
             ]
-            closer = self._look_closer(image, [face for face in sure if face not in clear] + hints)
+            closer = self._look_closer(image, small + hints)
             if closer is not None and clear + closer:
                 return without_doubles(clear + closer)
         return self._look(image, self.max_side) or sure
@@ -209,9 +210,9 @@ def without_doubles(faces: list[Detection]) -> list[Detection]:
 
 
 def _surroundings(face: Detection, image: UInt8Image) -> tuple[UInt8Image, tuple[float, float]]:
-    """The part of an image with a face and as much around it as the network looks at.
+    """The part of an image with a face and some room around it, and the part's corner (x, y).
 
-    Its corner (x, y) lies on the network's grid, so that it sees the same there as in the
+    The corner lies on the network's grid, so that it sees nearly the same there as in the
     whole image.
     """
     left, top, right, bottom = face.box
