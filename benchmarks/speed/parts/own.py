@@ -22,8 +22,6 @@ from .photos import Photos
 from .timing import Job, Section, interleaved
 
 BATCH = 32
-#: So many portraits stand for a photo: in some a part is looked at twice.
-PORTRAITS = 10
 
 
 def one_by_one(session: AgeSession, crops: np.ndarray) -> None:
@@ -54,9 +52,9 @@ def crops_section(models: dict[str, AgeSession], photos: Photos, rounds: int) ->
 def photo_section(
     models: dict[str, AgeSession], detector: FaceDetector, photos: Photos, rounds: int
 ) -> Section:
-    """A 640-pixel photo, from file to age."""
+    """A 640-pixel photo, from file to age: all portraits, since some are looked at twice."""
     pipeline = naive.NaivePipeline()
-    some = photos.portraits[:PORTRAITS]
+    some = photos.portraits
 
     def through(predict: Callable[[Path], object]) -> None:
         for path in some:

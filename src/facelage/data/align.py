@@ -204,17 +204,20 @@ def align(
         inverse_scale = 1.0 / math.hypot(matrix[0, 0], matrix[1, 0])
     finer = max(1, min(3, math.ceil(inverse_scale - 1e-9)))
     # Crop pixel p is the mean of the finer grid's pixels finer*p .. finer*p + finer-1.
-    # OpenCV rounds a warp's shift, so the canvas is the same whatever the pad.
+    # OpenCV rounds a warp's shift, so the canvas begins in the same place whatever the pad.
     warp = finer * matrix
     warp[:, 2] += finer * canvas_pad + (finer - 1) / 2
-    side = (spec.size + 2 * canvas_pad) * finer
+    side = canvas_pad + spec.size + pad
     crop = cv2.warpAffine(
-        image, warp, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        image,
+        warp,
+        (side * finer, side * finer),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     if finer > 1:
-        small = (spec.size + 2 * canvas_pad,) * 2
-        crop = cv2.resize(crop, small, interpolation=cv2.INTER_AREA)
-    cut = slice(canvas_pad - pad, canvas_pad + spec.size + pad)
+        crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    cut = slice(canvas_pad - pad, side)
     return cast(UInt8Image, np.ascontiguousarray(crop[cut, cut]))
 
 
