@@ -59,6 +59,7 @@ _OPTIONS = (
     _setting("ema_decay", float, "Decay a step of the averaged weights; 0 switches them off."),
     _setting("dropout", float, "Share of pooled features dropped."),
     _setting("balance", float, "Strength of the sampler against skewed ages, 0 to 1."),
+    _setting("balance_limit", float, "How often a face is sampled at most; the average is 1."),
     _setting("augmentation", click.Choice(AUGMENTATIONS), "What happens to training crops."),
     _setting("damage", float, "Share of the crops that 'real' damages."),
     click.option("--sizes", help="Training resolutions over the run, such as 96,128."),

@@ -75,6 +75,9 @@ class TrainConfig:
     balance:
         Strength of the WeightedRandomSampler against skewed ages: 0 samples
         evenly, 1 makes every age equally frequent.
+    balance_limit:
+        No face is sampled more than so many times as often as the average one. A low
+        limit favours ages that are somewhat rare over the very rarest.
     augmentation:
         ``"none"``, ``"light"`` (flips, shifts, turns, light) or ``"real"``
         (also the damage of real photos: small, blurred, grey, JPEG, faded).
@@ -128,6 +131,7 @@ class TrainConfig:
     ema_decay: float = 0.998
     dropout: float = 0.2
     balance: float = 0.3
+    balance_limit: float = 10.0
     augmentation: str = "real"
     damage: float = 1.0
     sizes: tuple[int, ...] = ()
@@ -156,6 +160,7 @@ class TrainConfig:
             ("ema_decay", 0.0, 0.999999),
             ("dropout", 0.0, 0.95),
             ("balance", 0.0, 1.0),
+            ("balance_limit", 1.0, 1e3),
             ("damage", 0.0, 1.0),
             ("distribution", 0.0, 1e3),
             ("mixup", 0.0, 1.0),

@@ -173,7 +173,9 @@ class _Run:
         if not self._finished():
             memory = config.memory_gb
             # The sampler balances ages; the loss weighs sources.
-            self.sampling = torch.from_numpy(balance_weights(self.train_ages, config.balance))
+            self.sampling = torch.from_numpy(
+                balance_weights(self.train_ages, config.balance, limit=config.balance_limit)
+            )
             self.weights = source_weights(train, config)
             self.targets = teacher_targets(train, config)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)

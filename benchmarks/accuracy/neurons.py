@@ -1,0 +1,126 @@
+"""What each neuron of a taught run gives, and which blend of them is best.
+
+    python benchmarks/accuracy/neurons.py RUN FOLDER... [--blend NAME=SHARE ... --out RUN2]
+
+A run with teachers has a neuron for the labels and one for each teacher, and the kept
+model is a blend of them (`blend` in its settings). This measures every blend in tenths on
+the validation faces of each prepared FOLDER, or on all of its faces where it has
+no validation split for training (--whole FOLDER), and lists single neurons and the blends
+with the lowest sum of MAEs. With --out, writes the run with another blend: the same as
+training it with that blend, which touches no other weight.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facelage.data.align import CropSpec
+from facelage.data.crops import CropStore
+from facelage.data.manifest import Manifest
+from facelage.files import write_text
+from facelage.models import load_weights, save_weights
+from facelage.train.batches import to_input
+from facelage.train.checkpoint import load_checkpoint
+from facelage.train.config import TrainConfig
+from facelage.train.heads import TaughtModel
+
+CHUNK = 128
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A set's true ages (N) and every neuron's answers (N x neurons)."""
+
+    name: str
+    ages: np.ndarray
+    answers: np.ndarray
+
+    def line(self, shares: np.ndarray) -> str:
+        """MAE and bias, and both for the young, of a blend."""
+        errors = self.answers @ shares - self.ages
+        teens = errors[(self.ages >= 13) & (self.ages < 20)]
+        return (
+            f"{self.name} {np.abs(errors).mean():.3f} ({errors.mean():+.1f}; "
+            f"under 13 {np.abs(errors[self.ages < 13]).mean():.1f}, 13-19 {teens.mean():+.1f})"
+        )
+
+    def mae(self, shares: np.ndarray) -> float:
+        return float(np.abs(self.answers @ shares - self.ages).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--whole", type=Path, action="append", default=[])
+    parser.add_argument("--blend", action="append", default=[], metavar="NAME=SHARE")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    config, model, crop = load_run(arguments.run)
+    sets = [measure(model, crop, folder, "val") for folder in arguments.folders]
+    sets += [measure(model, crop, folder, None) for folder in arguments.whole]
+    if sets:
+        names = ("labels", *model.teachers)
+        alone = list(np.eye(len(names)))
+        blends = sorted(tenths(len(names)), key=lambda shares: sum(s.mae(shares) for s in sets))
+        kept = [1 - sum(config.blend.values()), *(config.blend.get(n, 0.0) for n in model.teachers)]
+        for shares in [np.array(kept), *alone, *blends[:8]]:
+            label = ", ".join(f"{n} {s:.1f}" for n, s in zip(names, shares, strict=True) if s)
+            print(f"{label}: " + "; ".join(faces.line(shares) for faces in sets))
+    if arguments.out:
+        blend = {name: float(share) for name, _, share in map(split_pair, arguments.blend)}
+        other = replace(config, blend=blend)
+        for name in ("best.safetensors", "last.safetensors"):
+            save_weights(model.folded(blend), arguments.out / name, crop)
+        write_text(arguments.out / "config.json", other.to_json())
+
+
+def split_pair(text: str) -> tuple[str, str, str]:
+    return text.partition("=")
+
+
+def load_run(run: Path) -> tuple[TrainConfig, TaughtModel, CropSpec]:
+    """A run's settings, its model with all neurons, averaged if it was, and its crop."""
+    config = TrainConfig.load(run / "config.json")
+    age_model, crop = load_weights(run / "last.safetensors")
+    state = load_checkpoint(run / "last.pt")
+    model = TaughtModel(age_model, tuple(config.teachers), distribution=config.distribution > 0)
+    weights = state["average"] or state["model"]
+    model.load_state_dict(
+        {
+            key.removeprefix("module."): value
+            for key, value in weights.items()
+            if key != "n_averaged"
+        }
+    )
+    return config, model.eval(), crop
+
+
+@torch.inference_mode()
+def measure(model: TaughtModel, crop: CropSpec, folder: Path, split: str | None) -> Faces:
+    manifest = Manifest.load(folder).usable(split)
+    store = CropStore(manifest, memory_gb=0)
+    answers = []
+    for start in range(0, len(store), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(store)))
+        ages, _ = model(to_input(store.canonical(rows, crop), crop))
+        answers.append(ages.numpy().astype(np.float64))
+    return Faces(folder.name, manifest.ages(), np.concatenate(answers))
+
+
+def tenths(count: int) -> Iterator[np.ndarray]:
+    """All shares in tenths that sum to 1."""
+    grid = np.stack(np.meshgrid(*[np.arange(11)] * (count - 1), indexing="ij"), -1)
+    for others in grid.reshape(-1, count - 1):
+        if others.sum() <= 10:
+            yield np.array([10 - others.sum(), *others]) / 10
+
+
+if __name__ == "__main__":
+    main()
