@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from facelage.evaluate.predictions import PredictionsTable
 from facelage.files import write_bytes
 from facelage.infer.session import AgeSession
 from facelage.models.weights import get_weights
+from facelage.train.config import TrainConfig
 
 FOLDER = Path(__file__).parents[2] / "docs" / "_static" / "plots"
 SETS = ("utkface", "aaf", "lfw")
@@ -57,7 +57,7 @@ def write_plots(
         What compare_peers.py wrote to its --out.
     """
     ages = np.concatenate([Manifest.load(prepared / n).usable("train").ages() for n in SETS])
-    balance = json.loads((run / "config.json").read_text(encoding="utf-8"))["balance"]
+    config = TrainConfig.load(run / "config.json")
     rival = best_peer(peers, test, ours.data) if peers is not None else None
     figures = {
         "cs5_by_age": plots.cs_by_age([ours, rival] if rival else [ours]),
@@ -65,8 +65,9 @@ def write_plots(
         "error_by_age": plots.error_by_age(ours),
         "training_ages": plots.age_histogram(
             ages,
-            balance_weights(ages, balance),
-            data=f"{', '.join(SETS)}, training splits, balance {balance:g}",
+            balance_weights(ages, config.balance, limit=config.balance_limit),
+            data=f"{', '.join(SETS)}, training splits, balance {config.balance:g}, "
+            f"limit {config.balance_limit:g}",
         ),
     }
     paths = []

@@ -36,7 +36,7 @@ def held_out(tmp_path: Path) -> Manifest:
         ]
         (tmp_path / name).mkdir()
         from_records(rows, tmp_path / name).save(tmp_path / name / "manifest.csv")
-    (tmp_path / "config.json").write_text(json.dumps({"balance": 0.5}))
+    (tmp_path / "config.json").write_text(json.dumps({"balance": 0.5, "balance_limit": 1.2}))
     return from_records([{"path": f"t{age}.jpg", "age": age} for age in range(5, 65)], tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_four_pictures_and_the_best_peer_that_tried_every_face(
     ]
     ages, weights = given[0]
     assert np.array_equal(ages, np.tile(AGES, 3))
-    assert np.array_equal(weights, balance_weights(ages, 0.5))
+    assert np.array_equal(weights, balance_weights(ages, 0.5, limit=1.2))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         path.name for path in paths
     )

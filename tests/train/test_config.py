@@ -76,6 +76,8 @@ def test_an_unknown_setting_is_named() -> None:
         ("dropout", 1.0),
         ("balance", 1.1),
         ("balance", -0.1),
+        ("balance_limit", 0.9),
+        ("balance_limit", math.nan),
         ("distribution", -0.1),
         ("distribution", math.inf),
         ("patience", -1),

@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 import tiny
 from facelage.data.align import CropSpec
+from facelage.data.balance import balance_weights
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.errors import CheckpointError, ImageError, ManifestError, TrainingDivergedError
@@ -250,6 +251,23 @@ def test_every_setting_trains(changes: dict[str, Any], faces: Manifest, tmp_path
     result = tiny.trainer(epochs=1, **changes).fit(few, tmp_path)
     assert math.isfinite(result.best_val_loss)
     assert result.best_epoch == 1
+
+
+def test_the_sampler_is_told_strength_and_limit(
+    faces: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    draw = torch.utils.data.WeightedRandomSampler
+
+    def sampler(weights: torch.Tensor, *rest: Any, **options: Any) -> Any:
+        asked.append(np.asarray(weights))
+        return draw(weights, *rest, **options)
+
+    monkeypatch.setattr(torch.utils.data, "WeightedRandomSampler", sampler)
+    tiny.trainer(epochs=1, balance=0.9, balance_limit=1.1).fit(faces, tmp_path)
+    ages = faces.usable("train").ages()
+    assert np.array_equal(asked, [balance_weights(ages, 0.9, limit=1.1)])
+    assert not np.allclose(asked[0], balance_weights(ages, 0.9))
 
 
 def test_a_seed_decides_the_weights(faces: Manifest, run: Path, tmp_path: Path) -> None:
