@@ -47,6 +47,7 @@ from facelage.train.losses import (
     weighted_mean,
 )
 from facelage.train.optim import make_optimiser, make_schedule
+from facelage.train.precision import keep_slow_in_float32
 
 #: What ``last.pt`` holds.
 _STATE = {"identity", "config", "model", "average", "optimiser", "schedule"}
@@ -156,6 +157,8 @@ class _Run:
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
+        if config.bfloat16:
+            keep_slow_in_float32(model)
         self.model = TaughtModel(
             model, tuple(config.teachers), distribution=config.distribution > 0
         ).to(memory_format=torch.channels_last)
