@@ -42,13 +42,14 @@ class Faces:
     answers: np.ndarray
 
     def line(self, shares: np.ndarray) -> str:
-        """MAE and bias, and both for the young, of a blend."""
+        """MAE and bias of a blend, and both for the young."""
         errors = self.answers @ shares - self.ages
-        teens = errors[(self.ages >= 13) & (self.ages < 20)]
-        return (
-            f"{self.name} {np.abs(errors).mean():.3f} ({errors.mean():+.1f}; "
-            f"under 13 {np.abs(errors[self.ages < 13]).mean():.1f}, 13-19 {teens.mean():+.1f})"
-        )
+        words = [f"{errors.mean():+.1f}"]
+        for low, high in ((0, 12), (13, 19)):
+            some = errors[(self.ages >= low) & (self.ages <= high)]
+            if len(some):
+                words.append(f"{low}-{high}: {np.abs(some).mean():.1f}, {some.mean():+.1f}")
+        return f"{self.name} {np.abs(errors).mean():.3f} ({'; '.join(words)})"
 
     def mae(self, shares: np.ndarray) -> float:
         return float(np.abs(self.answers @ shares - self.ages).mean())

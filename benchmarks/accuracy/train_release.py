@@ -5,11 +5,12 @@
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
 teachers.py; --weights are the folders of theirs), trains with each of the recipe's
 settings in turn (--recipe, by default release.json), first from ImageNet weights, then
-from where the last one ended, takes the mean of the last two trainings' weights
-(OUT/mean_SEED) if there are several, and exports them as OUT/model.onnx, calibrated on
-the validation faces of all three. Each step goes on where it was when the command is
-started again; OUT/times.json adds up the wall time of each over all starts. --start
-MODEL (a name, a .safetensors file or a run) stands in for the first training.
+from where the last one ended, and exports the last as OUT/model.onnx, calibrated on
+the validation faces of all three. After a training with `"mean": true` the recipe goes
+on from the mean of its weights and those of the training before it (OUT/mean_SEED_N).
+Each step goes on where it was when the command is started again; OUT/times.json adds up
+the wall time of each over all starts. --start MODEL (a name, a .safetensors file or a
+run) stands in for all trainings but the last.
 release_weights.py then measures and ships the run.
 """
 
@@ -54,21 +55,21 @@ def main() -> None:
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
-    runs = []
-    for number, settings in enumerate(stages, start=1):
-        if number == 1 and arguments.start:
-            continue
+    first = len(stages) if arguments.start else 1
+    runs: list[Path] = []
+    for number, settings in enumerate(stages[first - 1 :], start=first):
+        mean = settings.pop("mean", False)
         runs.append(run := out / f"run_{arguments.seed}_{number}")
         config = out / f"stage_{number}.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
         step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
                                         "--config", config,
                                         "--seed", arguments.seed])  # fmt: skip
-        start = ["--weights", run / "last.safetensors"]
-    trained = runs[-1]
-    if len(runs) > 1:
-        trained = out / f"mean_{arguments.seed}"
-        step(out, "mean", [sys.executable, HERE / "average.py", trained, *runs[-2:]])
+        trained, start = run, ["--weights", run / "last.safetensors"]
+        if mean:
+            trained = out / f"mean_{arguments.seed}_{number}"
+            step(out, trained.name, [sys.executable, HERE / "average.py", trained, *runs[-2:]])
+            start = ["--weights", trained]
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
     step(out, "export", [*FACELAGE, "export", trained, out / "model.onnx",
                          "--check", prepared[0], *calibrate])  # fmt: skip

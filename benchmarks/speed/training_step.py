@@ -2,10 +2,10 @@
 
     python benchmarks/speed/training_step.py PREPARED [--size 96] [--rounds 5]
 
-runs, interleaved on the same model and machine, the bare step (forward,
-backward and optimiser on random tensors of the same shape) and the Trainer's
-own epoch over real crops, and prints the medians and their ratio. Leave the
-machine's other cores idle.
+runs, interleaved on the same machine, the bare step (forward, backward and
+optimiser on random tensors of the same shape) and the Trainer's own epoch over
+real crops, both in float32 and in bfloat16, and prints the medians and their
+ratios. Leave the machine's other cores idle.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import functools
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -39,35 +40,51 @@ def main() -> None:
     manifest, batch = Manifest.load(arguments.prepared), arguments.batch_size
     train, val = manifest.usable("train"), manifest.usable("val")
     train.frame, val.frame = train.frame.head(STEPS * batch), val.frame.head(batch)
-    config = TrainConfig(
-        epochs=1000, batch_size=batch, sizes=(arguments.size,), augmentation="real"
-    )
-    crop = agreed_crop([manifest.root], None)
-    run = _Run(config, crop, train, val, Path(tempfile.mkdtemp()), progress=False)
     side = arguments.size
     images = torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
     ages = torch.rand(batch, 1) * 60
-
-    def bare() -> None:
-        run.model.train()
-        for _ in range(STEPS):
-            run.optimiser.zero_grad(set_to_none=True)
-            predicted, _ = run.model(images)
-            run.loss(predicted, ages).mean().backward()
-            run.optimiser.step()
-
-    bare()  # the first steps allocate
-    times: dict[str, list[float]] = {"bare": [], "full": []}
-    for number in range(arguments.rounds):
-        for name, work in (("bare", bare), ("full", functools.partial(run._train, number + 1))):
+    jobs: dict[str, Callable[[int], object]] = {}
+    for kind in ("float32", "bfloat16"):
+        config = TrainConfig(
+            epochs=1000,
+            batch_size=batch,
+            sizes=(side,),
+            augmentation="real",
+            bfloat16=kind == "bfloat16",
+        )
+        crop = agreed_crop([manifest.root], None)
+        run = _Run(config, crop, train, val, Path(tempfile.mkdtemp()), progress=False)
+        jobs[f"bare, {kind}"] = functools.partial(bare, run, images, ages)
+        jobs[f"full, {kind}"] = run._train
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in range(arguments.rounds + 1):
+        for name, work in jobs.items():
             start = time.perf_counter()
-            work()
+            work(number + 1)
             times[name].append((time.perf_counter() - start) / STEPS / batch * 1e3)
-    ratios = [full / plain for full, plain in zip(times["full"], times["bare"], strict=True)]
+    times = {name: values[1:] for name, values in times.items()}  # the first steps allocate
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {side} px, batch {batch}")
     for name, values in times.items():
         print(f"{name}: {statistics.median(values):.2f} ms a face ({min(values):.2f} best)")
-    print(f"ratio: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+    for name, base in (
+        ("full, float32", "bare, float32"),
+        ("full, bfloat16", "bare, bfloat16"),
+        ("full, float32", "full, bfloat16"),
+    ):
+        ratios = [own / other for own, other in zip(times[name], times[base], strict=True)]
+        spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
+        print(f"{name} over {base}: {statistics.median(ratios):.3f} ({spread})")
+
+
+def bare(run: _Run, images: torch.Tensor, ages: torch.Tensor, _epoch: int) -> None:
+    """The same steps without data, augmentation and averaging."""
+    run.model.train()
+    for _ in range(STEPS):
+        run.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=run.config.bfloat16):
+            predicted, _ = run.model(images)
+        run.loss(predicted.float(), ages).mean().backward()
+        run.optimiser.step()
 
 
 if __name__ == "__main__":
