@@ -30,7 +30,7 @@ from facelage.data.images import (
 
 #: Pixels of a reduced photo that a pixel of a crop is made from, at least, a side. With 2,
 #: ages of 102 London portraits differed by at most 0.4 year from those cut from the whole
-#: photo, with 1 by up to 1.2 (benchmarks/accuracy/reduced_decoding.py, 0.2.2).
+#: photo, with 1 by up to 1.8 (benchmarks/accuracy/reduced_decoding.py, 0.3.0).
 FINENESS = 2.0
 
 
