@@ -98,7 +98,7 @@ def measure(
         elif part == "photo":
             sections.append(own.photo_section(models, detector, photos, rounds))
         elif part == "large":
-            sections.append(own.large_section(best, detector, photos, rounds))
+            sections.append(own.large_section(models, detector, photos, rounds))
         elif part == "folder":
             sections.append(own.folder_section(best, detector, photos, rounds, cores))
         elif part == "start":

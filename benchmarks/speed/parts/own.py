@@ -91,23 +91,28 @@ def photo_section(
 
 
 def large_section(
-    session: AgeSession, detector: FaceDetector, photos: Photos, rounds: int
+    models: dict[str, AgeSession], detector: FaceDetector, photos: Photos, rounds: int
 ) -> Section:
     """A 12-megapixel JPEG: against decoding it in full, and against the full-size path."""
-    predictor, path = AgePredictor(session, detector), photos.large
-    decode, whole = "decoding it in full", "the full-size path (decode in full, detect, cut)"
-    jobs = [
-        Job(decode, partial(load_image, path)),
-        Job("facelage, from file to age", partial(predictor.predict, path)),
-        Job(whole, lambda: predictor.predict(load_image(path))),
+    predictors = {name: AgePredictor(session, detector) for name, session in models.items()}
+    path, predictor = photos.large, list(predictors.values())[-1]
+    decode, whole = "decoding it in full", "the full-size path (decode in full, detect, cut), int8"
+    jobs = [Job(decode, partial(load_image, path))]
+    jobs += [
+        Job(f"facelage {name}, from file to age", partial(each.predict, path))
+        for name, each in predictors.items()
     ]
+    jobs.append(Job(whole, lambda: predictor.predict(load_image(path))))
     ms = interleaved(jobs, rounds)
-    own, full = predictor.predict(path), predictor.predict(load_image(path))
+    notes = [
+        f"{name}: {agreement(each.predict(path), each.predict(load_image(path)))}"
+        for name, each in predictors.items()
+    ]
     return Section(
         "A JPEG of 4000 x 3000 pixels",
         ms,
-        {jobs[1].name: decode, whole: decode},
-        ["Made from a portrait of 640 pixels, enlarged, with noise.", agreement(own, full)],
+        {job.name: decode for job in jobs[1:]},
+        ["Made from a portrait of 640 pixels, enlarged, with noise.", *notes],
     )
 
 
@@ -121,7 +126,7 @@ def agreement(own: list[FaceAge], full: list[FaceAge]) -> str:
         default=0.0,
     )
     return (
-        f"Same {len(own)} face(s) as on the full-size path; ages differ by {years:.2f} years, "
+        f"same {len(own)} face(s) as on the full-size path; ages differ by {years:.2f} years, "
         f"boxes by {shift:.1f} pixels at most."
     )
 
