@@ -18,9 +18,9 @@ class Float32Conv2d(nn.Conv2d):
 def keep_slow_in_float32(model: nn.Module) -> None:
     """Let autocast leave the depthwise convolutions with a stride in float32, in place.
 
-    In bfloat16 their gradient has no fast kernel on the CPU (oneDNN of torch 2.14): the
-    four of MobileNetV2 take more time than all its other convolutions together. Names,
-    weights and what the model computes without autocast stay as they are.
+    In bfloat16 their gradient has no fast kernel on the CPU (oneDNN of torch 2.14): those
+    of MobileNetV2 take more time than the gradients of all its other convolutions
+    together. Names, weights and what the model computes without autocast stay as they are.
     """
     for module in model.modules():
         if type(module) is nn.Conv2d and module.groups > 1 and max(module.stride) > 1:
