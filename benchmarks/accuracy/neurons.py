@@ -1,13 +1,14 @@
 """What each neuron of a taught run gives, and which blend of them is best.
 
-    python benchmarks/accuracy/neurons.py RUN FOLDER... [--blend NAME=SHARE ... --out RUN2]
+    python benchmarks/accuracy/neurons.py RUN FOLDER... [--whole FOLDER ...]
+        [--blend NAME=SHARE ... --out RUN2]
 
 A run with teachers has a neuron for the labels and one for each teacher, and the kept
 model is a blend of them (`blend` in its settings). This measures every blend in tenths on
-the validation faces of each prepared FOLDER, or on all of its faces where it has
-no validation split for training (--whole FOLDER), and lists single neurons and the blends
-with the lowest sum of MAEs. With --out, writes the run with another blend: the same as
-training it with that blend, which touches no other weight.
+the validation faces of each prepared FOLDER, and on all faces of those after --whole, and
+lists the run's own blend, single neurons, and the blends with the lowest sum of MAEs.
+With --out, writes the run's last weights with another blend, which touches no weight but
+the neuron's.
 """
 
 from __future__ import annotations
@@ -18,19 +19,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.files import write_text
 from facelage.models import load_weights, save_weights
-from facelage.train.batches import to_input
+from facelage.train.batches import predict
 from facelage.train.checkpoint import load_checkpoint
 from facelage.train.config import TrainConfig
 from facelage.train.heads import TaughtModel
-
-CHUNK = 128
 
 
 @dataclass(frozen=True)
@@ -75,15 +73,11 @@ def main() -> None:
             label = ", ".join(f"{n} {s:.1f}" for n, s in zip(names, shares, strict=True) if s)
             print(f"{label}: " + "; ".join(faces.line(shares) for faces in sets))
     if arguments.out:
-        blend = {name: float(share) for name, _, share in map(split_pair, arguments.blend)}
+        blend = {name: float(share) for name, share in (b.split("=") for b in arguments.blend)}
         other = replace(config, blend=blend)
         for name in ("best.safetensors", "last.safetensors"):
             save_weights(model.folded(blend), arguments.out / name, crop)
         write_text(arguments.out / "config.json", other.to_json())
-
-
-def split_pair(text: str) -> tuple[str, str, str]:
-    return text.partition("=")
 
 
 def load_run(run: Path) -> tuple[TrainConfig, TaughtModel, CropSpec]:
@@ -103,16 +97,12 @@ def load_run(run: Path) -> tuple[TrainConfig, TaughtModel, CropSpec]:
     return config, model.eval(), crop
 
 
-@torch.inference_mode()
 def measure(model: TaughtModel, crop: CropSpec, folder: Path, split: str | None) -> Faces:
     manifest = Manifest.load(folder).usable(split)
     store = CropStore(manifest, memory_gb=0)
-    answers = []
-    for start in range(0, len(store), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(store)))
-        ages, _ = model(to_input(store.canonical(rows, crop), crop))
-        answers.append(ages.numpy().astype(np.float64))
-    return Faces(folder.name, manifest.ages(), np.concatenate(answers))
+    neurons = [model.folded(blend) for blend in ({}, *({name: 1.0} for name in model.teachers))]
+    answers = [predict(neuron, store, crop) for neuron in neurons]
+    return Faces(folder.name, manifest.ages(), np.stack(answers, axis=1))
 
 
 def tenths(count: int) -> Iterator[np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +65,12 @@ class YuNetNetwork:
         pixels = np.empty((1, 3, *image.shape[:2]), np.float32)
         for plane in range(3):
             pixels[0, plane] = image[..., 2 - plane]
-        rows = _faces(
-            self._session.run(self._outputs, {"input": pixels}), image.shape[1], score_threshold
-        )
+        found = iter(self._session.run(self._outputs, {"input": pixels}))
+        levels = []
+        for stride in _STRIDES:
+            output = {kind: next(found)[0] for kind in _KINDS}
+            levels.append(_faces(output, stride, image.shape[1] // stride, score_threshold))
+        rows = np.concatenate(levels)
         if len(rows) < 2:
             return rows
         boxes = rows[:, :4].astype(int).tolist()  # whole pixels, as FaceDetectorYN compares them
@@ -80,32 +82,17 @@ class YuNetNetwork:
 
 
 def _faces(
-    outputs: Sequence[NDArray[np.float32]], width: int, threshold: float
+    output: dict[str, NDArray[np.float32]], stride: int, columns: int, threshold: float
 ) -> NDArray[np.float32]:
-    """The faces of all levels from the network's outputs, each 1 x places x numbers.
-
-    A level's places lie row by row. All levels go through NumPy at once: a dozen calls on
-    a few numbers each cost more than the numbers.
-    """
-    kinds = len(_KINDS)
-    levels = range(len(_STRIDES))
-    cls, obj, box, points = (
-        np.concatenate([outputs[kinds * level + kind][0] for level in levels])
-        for kind in range(kinds)
-    )
-    scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
+    """One level's faces from its outputs, each places x numbers, row by row."""
+    scores = np.sqrt(np.clip(output["cls"][:, 0], 0, 1) * np.clip(output["obj"][:, 0], 0, 1))
     at = np.flatnonzero(scores >= threshold)
-    ends = np.cumsum([outputs[kinds * level].shape[1] for level in levels])
-    level_at = np.searchsorted(ends, at, side="right")
-    stride = np.array(_STRIDES, np.float32)[level_at, None]
-    within = at - np.append(0, ends)[level_at]
-    columns = (width // np.array(_STRIDES))[level_at]
-    place = np.stack([within % columns, within // columns], axis=1).astype(np.float32)
+    place = np.stack([at % columns, at // columns], axis=1).astype(np.float32)
     rows = np.empty((len(at), 15), np.float32)
     with np.errstate(over="ignore"):  # the caller drops what is not finite
-        size = np.exp(box[at, 2:]) * stride
-    rows[:, :2] = (place + box[at, :2]) * stride - size / 2
+        size = np.exp(output["bbox"][at, 2:]) * stride
+    rows[:, :2] = (place + output["bbox"][at, :2]) * stride - size / 2
     rows[:, 2:4] = size
-    rows[:, 4:14] = (points[at] + np.tile(place, 5)) * stride
+    rows[:, 4:14] = (output["kps"][at] + np.tile(place, 5)) * stride
     rows[:, 14] = scores[at]
     return rows
