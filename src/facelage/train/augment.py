@@ -10,6 +10,7 @@ size, releases the GIL and uses the very codecs that damage real photos.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import cv2
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from facelage.data.images import UInt8Image
 
 _INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
+#: So many normal numbers are kept for `grain`, 4 MiB.
+_NOISE = 1 << 20
 
 
 def augment_batch(
@@ -193,10 +196,19 @@ def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
     strength = float(np.exp(rng.uniform(np.log(2), np.log(28))))
     channels = 1 if rng.random() < 0.5 else 3
     shape = (*image.shape[:2], channels)
-    noise: NDArray[np.float32] = rng.standard_normal(shape, np.float32) * np.float32(strength)
+    count = int(np.prod(shape))
+    # Normal numbers are dear, so they are drawn once and begun with at a random place.
+    first = int(rng.integers(_NOISE - count))
+    noise = _normal_numbers()[first : first + count].reshape(shape) * np.float32(strength)
     if rng.random() < 0.4:
         noise = np.asarray(2 * cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32).reshape(shape)
-    return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
+    noise = np.broadcast_to(noise, image.shape)
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+
+
+@functools.cache
+def _normal_numbers() -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal(_NOISE, np.float32)
 
 
 def scan_lines(image: UInt8Image, rng: Generator) -> UInt8Image:

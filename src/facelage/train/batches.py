@@ -53,7 +53,7 @@ def to_input(crops: NDArray[np.uint8], crop: CropSpec) -> Tensor:
     """
     std = torch.tensor(crop.std)
     scale, offset = 1 / (255 * std), -torch.tensor(crop.mean) / std
-    return (torch.from_numpy(crops).float() * scale + offset).permute(0, 3, 1, 2)
+    return torch.from_numpy(crops).float().mul_(scale).add_(offset).permute(0, 3, 1, 2)
 
 
 @torch.no_grad()
