@@ -85,15 +85,23 @@ def load_run(run: Path) -> tuple[TrainConfig, TaughtModel, CropSpec]:
     config = TrainConfig.load(run / "config.json")
     age_model, crop = load_weights(run / "last.safetensors")
     state = load_checkpoint(run / "last.pt")
-    model = TaughtModel(age_model, tuple(config.teachers), distribution=config.distribution > 0)
-    weights = state["average"] or state["model"]
-    model.load_state_dict(
-        {
-            key.removeprefix("module."): value
-            for key, value in weights.items()
-            if key != "n_averaged"
-        }
+    weights = {
+        key.removeprefix("module."): value
+        for key, value in (state["average"] or state["model"]).items()
+        if key != "n_averaged"
+    }
+    model = TaughtModel(
+        age_model,
+        tuple(config.teachers),
+        distribution=config.distribution > 0,
+        **{
+            kind: [
+                len(weights[f"{kind}.{head}.bias"]) for head in range(len(getattr(config, kind)))
+            ]
+            for kind in ("attributes", "embeddings")
+        },
     )
+    model.load_state_dict(weights)
     return config, model.eval(), crop
 
 

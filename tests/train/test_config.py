@@ -25,6 +25,8 @@ configs = st.builds(
     frozen=st.lists(st.integers(0, 19), max_size=3).map(tuple),
     source_weights=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
     teachers=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
+    attributes=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
+    embeddings=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
     mixup=st.floats(0, 1),
     distribution=st.floats(0, 9),
     backbone=st.none() | st.text(),
@@ -162,3 +164,10 @@ def test_no_more_blocks_are_frozen_than_there_are(frozen: tuple[int, ...]) -> No
 def test_where_weights_lie_is_no_other_course_but_having_them_is() -> None:
     assert TrainConfig(weights="a").same_course(TrainConfig(weights="b"))
     assert not TrainConfig(weights="a").same_course(TrainConfig())
+
+
+def test_names_with_weights_have_one_order() -> None:
+    one = TrainConfig(teachers={"b": 1.0, "a": 2.0}, attributes={"y": 1.0, "x": 1.0})
+    assert list(one.teachers) == ["a", "b"]
+    assert list(one.attributes) == ["x", "y"]
+    assert list(TrainConfig.from_json(one.to_json()).teachers) == ["a", "b"]

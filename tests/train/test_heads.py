@@ -17,8 +17,8 @@ def taught() -> TaughtModel:
 @torch.no_grad()
 def test_the_first_output_is_the_models_own(taught: TaughtModel) -> None:
     images = torch.randn(3, 3, 32, 32)
-    ages, logits = taught(images)
-    assert logits is None
+    ages, years, attributes, embeddings = taught(images)
+    assert (years, attributes, embeddings) == (None, (), ())
     assert ages.shape == (3, 3)
     assert torch.allclose(ages[:, 0], taught.model(images))
 
@@ -50,13 +50,15 @@ def test_without_teachers_it_is_the_model_itself() -> None:
 
 
 @torch.no_grad()
-def test_a_distribution_has_a_neuron_a_year_and_begins_even() -> None:
+def test_other_heads_begin_with_nothing_and_leave_no_trace() -> None:
     model = AgeMobileNetV2().eval()
-    taught = TaughtModel(model, ("a",), distribution=True).eval()
+    taught = TaughtModel(model, ("a",), distribution=True, attributes=[2, 5], embeddings=[7]).eval()
     images = torch.randn(2, 3, 32, 32)
-    ages, logits = taught(images)
+    ages, years, attributes, embeddings = taught(images)
     assert ages.shape == (2, 2)
-    assert logits is not None
-    assert logits.shape == (2, MAX_AGE + 1)
-    assert (logits == 0).all()
+    assert years is not None
+    heads = (years, *attributes, *embeddings)
+    assert [head.shape[1] for head in heads] == [MAX_AGE + 1, 2, 5, 7]
+    assert all((head == 0).all() for head in heads)
     assert torch.equal(taught.folded({})(images), model(images))
+    assert taught.folded({}).state_dict().keys() == model.state_dict().keys()

@@ -59,6 +59,27 @@ def test_the_identity_names_the_teachers_answers(faces: Manifest) -> None:
     assert answers[0] == answers[1] != answers[2]
 
 
+def test_the_identity_names_the_attributes(faces: Manifest) -> None:
+    train, val = faces.usable("train"), faces.usable("val")
+    config = TrainConfig(attributes={"gender": 1.0})
+    swapped = train.frame.assign(gender=train.frame["gender"].to_numpy()[::-1])
+    known = identity(train, val, tiny.CROP, config)
+    assert known == identity(train, val, tiny.CROP, config)
+    assert known != identity(Manifest(swapped, train.root), val, tiny.CROP, config)
+    assert known != identity(train, val, tiny.CROP, TrainConfig())
+
+
+def test_the_identity_names_the_embeddings(faces: Manifest) -> None:
+    train, val = faces.usable("train"), faces.usable("val")
+    config = TrainConfig(embeddings={"face": 1.0})
+    known = []
+    for first in (1, 1, 2):
+        texts = [f"{first if row == 0 else row + 5} 1" for row in range(len(train))]
+        part = Manifest(train.frame.assign(face=texts), train.root)
+        known.append(identity(part, val, tiny.CROP, config))
+    assert known[0] == known[1] != known[2]
+
+
 def test_targets_are_the_label_and_then_the_teachers(faces: Manifest) -> None:
     train = faces.usable("train")
     texts = ["", "nan", *(str(n / 2) for n in range(len(train) - 2))]
@@ -66,9 +87,10 @@ def test_targets_are_the_label_and_then_the_teachers(faces: Manifest) -> None:
     targets = teacher_targets(part, TrainConfig(teachers={"other": 1.0, "elder": 0.5}))
     assert targets.dtype == np.float32
     assert np.array_equal(targets[:, 0], train.ages().astype(np.float32))
-    assert (targets[:, 1] == 7).all()
-    assert np.isnan(targets[:2, 2]).all()
-    assert np.array_equal(targets[2:, 2], np.arange(len(train) - 2) / 2)
+    # In the order of the names, whatever the order of the settings.
+    assert np.isnan(targets[:2, 1]).all()
+    assert np.array_equal(targets[2:, 1], np.arange(len(train) - 2) / 2)
+    assert (targets[:, 2] == 7).all()
 
 
 def test_a_teacher_without_a_column_is_named(faces: Manifest) -> None:

@@ -243,6 +243,7 @@ def test_training_stops_when_patience_ends_and_stays_stopped(
         {"loss": "l1", "optimiser": "adamw", "schedule": "constant", "ema_decay": 0.0},
         {"loss": "huber", "schedule": "cosine", "augmentation": "real", "balance": 1.0},
         {"distribution": 3.0, "mixup": 0.5, "optimiser": "adam"},
+        {"attributes": {"gender": 1.0}, "mixup": 0.5, "distribution": 1.0},
         {"bfloat16": True, "dropout": 0.0, "warmup_epochs": 3.0},
     ],
 )
@@ -366,10 +367,19 @@ def test_a_teacher_changes_the_kept_neuron_as_far_as_it_is_blended_in(
     assert means[1] > means[0] + 5
 
 
-def test_a_distribution_changes_the_weights_and_leaves_no_trace(
-    faces: Manifest, run: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"distribution": 3.0},
+        {"attributes": {"gender": 3.0}},
+        {"embeddings": {"face": 3.0}, "bfloat16": True},
+    ],
+)
+def test_other_heads_change_the_weights_and_leave_no_trace(
+    more: dict[str, Any], faces: Manifest, run: Path, tmp_path: Path
 ) -> None:
-    tiny.trainer(distribution=3.0).fit(faces, tmp_path)
+    texts = [f"{row} {row % 3}" for row in range(len(faces))]
+    tiny.trainer(**more).fit(Manifest(faces.frame.assign(face=texts), faces.root), tmp_path)
     shaped, _ = load_weights(tmp_path / "last.safetensors")
     plain, _ = load_weights(run / "last.safetensors")
     assert shaped.state_dict().keys() == plain.state_dict().keys()

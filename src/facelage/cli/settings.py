@@ -87,6 +87,20 @@ _OPTIONS = (
     _setting(
         "distribution", float, "Loss weight of a head for the distribution of ages (training only)."
     ),
+    click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        callback=_pairs,
+        help="COLUMN=WEIGHT: loss weight of what else is known of a face, such as its gender.",
+    ),
+    click.option(
+        "--embedding",
+        "embeddings",
+        multiple=True,
+        callback=_pairs,
+        help="COLUMN=WEIGHT: loss weight of a face recognition network's embedding.",
+    ),
     _setting("mixup", float, "Share of the faces blended with one of about their age."),
     _setting("patience", int, "Stop after so many epochs without gain; 0 never."),
     _setting("seed", int, "Seed of all random numbers."),
@@ -129,7 +143,7 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> TrainConfig:
                 raise ConfigError(
                     f"{name} can't be read", got=text, expected=f"like {example}"
                 ) from error
-    for name in ("source_weights", "teachers", "blend"):
+    for name in ("source_weights", "teachers", "blend", "attributes", "embeddings"):
         if not given[name]:
             del given[name]
     changes = {name: value for name, value in given.items() if value is not None}

@@ -18,6 +18,7 @@ SCHEDULES = ("cosine", "step", "constant")
 AUGMENTATIONS = ("none", "light", "real")
 #: Blocks of MobileNetV2's features, the first and the last convolution among them.
 BLOCKS = 19
+_WEIGHTS = ("source_weights", "teachers", "blend", "attributes", "embeddings")
 
 
 def _whole(value: object) -> bool:
@@ -103,6 +104,13 @@ class TrainConfig:
     distribution:
         Loss weight of a head that gives the age as a distribution over whole years,
         in training only; 0 has none.
+    attributes:
+        Loss weight of what else is known of a face (gender, race, ...), by the
+        manifests' column; a head that tells it shapes the features, in training only.
+    embeddings:
+        Loss weight of a face recognition network's embedding of each training face, by
+        the manifests' column (numbers with spaces between); a head that gives it shapes
+        the features, in training only.
     mixup:
         Share of the faces blended with one of about their age.
     patience:
@@ -140,6 +148,8 @@ class TrainConfig:
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)
     distribution: float = 0.0
+    attributes: dict[str, float] = field(default_factory=dict)
+    embeddings: dict[str, float] = field(default_factory=dict)
     mixup: float = 0.0
     patience: int = 0
     seed: int = 0
@@ -196,7 +206,7 @@ class TrainConfig:
                 got=f"backbone={self.backbone!r}, weights={self.weights!r}",
                 expected="one of them: trained weights have a backbone of their own",
             )
-        for name in ("source_weights", "teachers", "blend"):
+        for name in _WEIGHTS:
             values: dict[str, float] = getattr(self, name)
             if any(not 0 <= weight < math.inf for weight in values.values()):
                 raise ConfigError(
@@ -221,8 +231,9 @@ class TrainConfig:
         # JSON has no tuples, and a caller may go on changing a list of theirs.
         for name in ("sizes", "frozen"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("source_weights", "teachers", "blend"):
-            object.__setattr__(self, name, dict(getattr(self, name)))
+        # Neurons stand in the order of the names, and a file keeps no other.
+        for name in _WEIGHTS:
+            object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
 
     def same_course(self, other: TrainConfig) -> bool:
         """Whether `other` describes the same run, so that either may go on with it.

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from facelage.data.align import CropSpec
 from facelage.data.manifest import MAX_AGE, Manifest
 from facelage.errors import ManifestError
+from facelage.train.attributes import attribute_classes, attribute_labels
 from facelage.train.config import TrainConfig
+from facelage.train.embeddings import embedding_targets
 
 
 def check_rows(split: str, part: Manifest) -> None:
@@ -83,7 +85,7 @@ def teacher_targets(train: Manifest, config: TrainConfig) -> NDArray[np.float32]
 
 
 def identity(train: Manifest, val: Manifest, crop: CropSpec, config: TrainConfig) -> str:
-    """A digest of the crops' names, their ages, the teachers' answers and the crop's numbers."""
+    """A digest of the crops' names, their ages, what is taught beside them, and the crop."""
     digest = hashlib.sha256(crop.digest().encode())
     for part in (train, val):
         for name, age in zip(part.frame["crop"], part.ages(), strict=True):
@@ -91,4 +93,10 @@ def identity(train: Manifest, val: Manifest, crop: CropSpec, config: TrainConfig
         digest.update(b"\n")
     if config.teachers:
         digest.update(teacher_targets(train, config).tobytes())
+    if config.attributes:
+        classes = attribute_classes(train, tuple(config.attributes))
+        digest.update(repr(classes).encode())
+        digest.update(attribute_labels(train, classes).tobytes())
+    for name in config.embeddings:
+        digest.update(embedding_targets(train, name).tobytes())
     return digest.hexdigest()

@@ -41,13 +41,13 @@ from facelage.train.initial import new_model
 from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
 from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import (
-    distribution_losses,
     get_loss,
     taught_losses,
     weighted_mean,
 )
 from facelage.train.optim import make_optimiser, make_schedule
 from facelage.train.precision import keep_slow_in_float32
+from facelage.train.side_tasks import SideTasks
 
 #: What ``last.pt`` holds.
 _STATE = {"identity", "config", "model", "average", "optimiser", "schedule"}
@@ -159,9 +159,8 @@ class _Run:
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
         if config.bfloat16:
             keep_slow_in_float32(model)
-        self.model = TaughtModel(
-            model, tuple(config.teachers), distribution=config.distribution > 0
-        ).to(memory_format=torch.channels_last)
+        self.side = SideTasks(train, config)
+        self.model = self.side.heads_for(model).to(memory_format=torch.channels_last)
         self.shares = torch.tensor([1.0, *config.teachers.values()])
         self.average = averaged(self.model, config.ema_decay) if config.ema_decay else None
         self.optimiser = make_optimiser(self.model, config)
@@ -222,11 +221,9 @@ class _Run:
             for step, batch in enumerate(self._batches(epoch), start=1):
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-                    ages, logits = self.model(batch.images)
-                losses = taught_losses(ages.float(), batch.targets, self.shares, self.loss)
-                if logits is not None:
-                    spread = distribution_losses(logits.float(), batch.targets[:, 0])
-                    losses = losses + config.distribution * spread
+                    answers = self.model(batch.images)
+                losses = taught_losses(answers.ages, batch.targets, self.shares, self.loss)
+                losses = losses + self.side.losses(answers, batch.targets[:, 0], batch.rows)
                 loss = weighted_mean(losses, batch.weights)
                 value = loss.item()
                 if not math.isfinite(value):
