@@ -3,7 +3,7 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py; --weights are the folders of theirs), trains with each of the recipe's
+teachers.py and embeddings.py; --weights are the folders of theirs), trains with each of the recipe's
 settings in turn (--recipe, by default release.json), first from ImageNet weights, then
 from where the last one ended, and exports the last as OUT/model.onnx, calibrated on
 the validation faces of all three. After a training with `"mean": true` the recipe goes
@@ -54,6 +54,8 @@ def main() -> None:
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
+    if any(settings.get("embeddings") for settings in stages):
+        step(out, "embeddings", [sys.executable, HERE / "embeddings.py", *prepared, *folders])
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
     first = len(stages) if arguments.start else 1
     runs: list[Path] = []
