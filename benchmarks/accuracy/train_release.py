@@ -3,8 +3,8 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py and embeddings.py; --weights are the folders of theirs), trains with each of the recipe's
-settings in turn (--recipe, by default release.json), first from ImageNet weights, then
+teachers.py and embeddings.py; --weights are the folders of theirs), trains with each of
+the recipe's settings in turn (--recipe, by default release.json), first from ImageNet weights, then
 from where the last one ended, and exports the last as OUT/model.onnx, calibrated on
 the validation faces of all three. After a training with `"mean": true` the recipe goes
 on from the mean of its weights and those of the training before it (OUT/mean_SEED_N).
