@@ -28,7 +28,7 @@ def test_no_range_is_worse_than_the_extremes(row: np.ndarray) -> None:
     assert squared_error(exact, low, high) <= squared_error(exact, *full)
 
 
-@given(values, st.floats(0.25, 4.0))
+@given(values, st.sampled_from([0.25, 0.5, 2.0, 4.0]))  # powers of two move no rounding
 def test_the_error_grows_with_the_square_of_the_values(row: np.ndarray, factor: float) -> None:
     wide = row.astype(np.float64)
     once = squared_error(wide, -900.0, 900.0)

@@ -29,7 +29,7 @@ def answers(tasks: SideTasks, count: int) -> tuple[torch.Tensor, object]:
 def test_without_tasks_nothing_costs_anything(train: Manifest) -> None:
     tasks = SideTasks(train, TrainConfig())
     said = answers(tasks, 3)
-    assert (said.years, said.attributes, said.embeddings) == (None, (), ())
+    assert (said.year_logits, said.attributes, said.embeddings) == (None, (), ())
     losses = tasks.losses(said, torch.tensor([1.0, 2.0, 3.0]), np.array([0, 1, 2]))
     assert torch.equal(losses, torch.zeros(3))
 
@@ -41,21 +41,12 @@ def test_tasks_add_up_by_their_weights(train: Manifest) -> None:
     said = answers(tasks, 3)
     assert [head.shape[1] for head in (*said.attributes, *said.embeddings)] == [2, 2]
     total = tasks.losses(said, ages, rows)
-    silent = said._replace(years=None, attributes=(), embeddings=())
-    parts = [
-        SideTasks(train, TrainConfig(**{name: weight})).losses(
-            silent._replace(
-                **{
-                    ("years" if name == "distribution" else name): getattr(
-                        said, "years" if name == "distribution" else name
-                    )
-                }
-            ),
-            ages,
-            rows,
-        )
-        for name, weight in each.items()
-    ]
+    silent = said._replace(year_logits=None, attributes=(), embeddings=())
+    parts = []
+    for name, weight in each.items():
+        head = "year_logits" if name == "distribution" else name
+        alone = silent._replace(**{head: getattr(said, head)})
+        parts.append(SideTasks(train, TrainConfig(**{name: weight})).losses(alone, ages, rows))
     assert all((part > 0).all() for part in parts)
     assert torch.allclose(total, sum(parts))
     # An untrained head says nothing of gender: the cross entropy is that of a coin.

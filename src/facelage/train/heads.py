@@ -20,8 +20,8 @@ class Answers(NamedTuple):
     ----------
     ages:
         Years, N x (1 + teachers), the age's own neuron first.
-    years:
-        Logits, N x years; None without a distribution.
+    year_logits:
+        N x years; None without a distribution.
     attributes:
         Logits, N x classes, for each attribute.
     embeddings:
@@ -29,7 +29,7 @@ class Answers(NamedTuple):
     """
 
     ages: Tensor
-    years: Tensor | None
+    year_logits: Tensor | None
     attributes: tuple[Tensor, ...]
     embeddings: tuple[Tensor, ...]
 

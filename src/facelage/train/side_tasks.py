@@ -50,8 +50,8 @@ class SideTasks:
         total = attribute_losses(
             answers.attributes, self._labels[rows], tuple(config.attributes.values())
         )
-        if answers.years is not None:
-            total = total + config.distribution * distribution_losses(answers.years, ages)
+        if answers.year_logits is not None:
+            total = total + config.distribution * distribution_losses(answers.year_logits, ages)
         for given, wanted, weight in zip(
             answers.embeddings, self._vectors, config.embeddings.values(), strict=True
         ):
