@@ -83,6 +83,22 @@ def convolutions(model: onnx.ModelProto) -> list[Convolution]:
     return found
 
 
+def inner_values(
+    model: onnx.ModelProto, names: list[str], batches: Iterator[NDArray[np.float32]]
+) -> Iterator[tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]]:
+    """Each batch, and what the tensors called `names` inside the graph hold on it."""
+    import onnx
+
+    [image] = [item.name for item in model.graph.input]
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    for name in names:
+        probe.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
+    session = open_session(probe.SerializeToString())
+    for images in batches:
+        yield images, dict(zip(names, session.run(names, {image: images}), strict=True))
+
+
 def input_moments(
     model: onnx.ModelProto, batches: Iterator[NDArray[np.float32]]
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -95,21 +111,13 @@ def input_moments(
     batches:
         Normalised crops, each N x 3 x size x size, float32.
     """
-    import onnx
-
     layers = convolutions(model)
     [image] = [item.name for item in model.graph.input]
     names = sorted({layer.source for layer in layers} - {image})
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    for name in names:
-        probe.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
-    session = open_session(probe.SerializeToString())
     random = np.random.default_rng(0)
     count = 0
     sums: dict[str, Any] = {layer.node: [0.0, 0.0] for layer in layers}
-    for images in batches:
-        values = dict(zip(names, session.run(names, {image: images}), strict=True))
+    for images, values in inner_values(model, names, batches):
         values[image] = images
         count += PLACES
         for layer in layers:

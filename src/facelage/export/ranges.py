@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facelage.onnx_sessions import open_session
+from facelage.export.layers import inner_values
 
 if TYPE_CHECKING:
     import onnx
@@ -45,21 +45,11 @@ def activation_ranges(
     batches:
         Normalised crops, each N x 3 x size x size, float32.
     """
-    import onnx
-
     names = linear_outputs(model)
-    [image] = [item.name for item in model.graph.input]
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    known = {item.name for item in probe.graph.output}
-    for name in names:
-        if name not in known:
-            probe.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
-    session = open_session(probe.SerializeToString())
     random = np.random.default_rng(0)
     seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-    for images in batches:
-        for name, values in zip(names, session.run(names, {image: images}), strict=True):
+    for _, found in inner_values(model, names, batches):
+        for name, values in found.items():
             flat = values.reshape(-1)
             seen[name].append(flat[random.integers(0, flat.size, VALUES)])
     return {name: best_range(np.concatenate(parts)) for name, parts in seen.items()}

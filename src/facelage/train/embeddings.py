@@ -59,7 +59,7 @@ def embedding_targets(train: Manifest, name: str) -> NDArray[np.float32]:
 def embedding_losses(given: Tensor, wanted: Tensor) -> Tensor:
     """How far N x D given numbers are from the wanted ones, on average over D (N).
 
-    In standard deviations, and half of that near the target (smooth L1); NaN counts nothing.
+    In standard deviations, and with their square near the target (smooth L1); NaN counts nothing.
     """
     known = torch.where(wanted.isnan(), given.detach(), wanted)
     return functional.smooth_l1_loss(given, known, beta=LINEAR_FROM, reduction="none").mean(1)

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from facelage.data.align import CropSpec
 from facelage.data.manifest import MAX_AGE, Manifest
 from facelage.errors import ManifestError
-from facelage.train.attributes import attribute_classes, attribute_labels
 from facelage.train.config import TrainConfig
-from facelage.train.embeddings import embedding_targets
 
 
 def check_rows(split: str, part: Manifest) -> None:
@@ -93,10 +91,7 @@ def identity(train: Manifest, val: Manifest, crop: CropSpec, config: TrainConfig
         digest.update(b"\n")
     if config.teachers:
         digest.update(teacher_targets(train, config).tobytes())
-    if config.attributes:
-        classes = attribute_classes(train, tuple(config.attributes))
-        digest.update(repr(classes).encode())
-        digest.update(attribute_labels(train, classes).tobytes())
-    for name in config.embeddings:
-        digest.update(embedding_targets(train, name).tobytes())
+    for name in (*config.attributes, *config.embeddings):
+        digest.update(f"{name}\n".encode())
+        digest.update("\n".join(map(str, train.frame[name])).encode())
     return digest.hexdigest()

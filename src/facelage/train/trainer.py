@@ -40,11 +40,7 @@ from facelage.train.heads import TaughtModel
 from facelage.train.initial import new_model
 from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
 from facelage.train.logs import EpochLog, RunLog
-from facelage.train.losses import (
-    get_loss,
-    taught_losses,
-    weighted_mean,
-)
+from facelage.train.losses import get_loss, taught_losses, weighted_mean
 from facelage.train.optim import make_optimiser, make_schedule
 from facelage.train.precision import keep_slow_in_float32
 from facelage.train.side_tasks import SideTasks
@@ -153,13 +149,13 @@ class _Run:
     ) -> None:
         self.config, self.crop, self.folder, self.progress = config, crop, folder, progress
         self.train_ages, self.val_ages = train.ages(), val.ages()
+        self.side = SideTasks(train, config)  # names a column that is not there
         self.identity = identity(train, val, crop, config)
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
         if config.bfloat16:
             keep_slow_in_float32(model)
-        self.side = SideTasks(train, config)
         self.model = self.side.heads_for(model).to(memory_format=torch.channels_last)
         self.shares = torch.tensor([1.0, *config.teachers.values()])
         self.average = averaged(self.model, config.ema_decay) if config.ema_decay else None
