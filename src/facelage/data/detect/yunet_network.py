@@ -65,12 +65,8 @@ class YuNetNetwork:
         pixels = np.empty((1, 3, *image.shape[:2]), np.float32)
         for plane in range(3):
             pixels[0, plane] = image[..., 2 - plane]
-        found = iter(self._session.run(self._outputs, {"input": pixels}))
-        levels = []
-        for stride in _STRIDES:
-            output = {kind: next(found)[0] for kind in _KINDS}
-            levels.append(_faces(output, stride, image.shape[1] // stride, score_threshold))
-        rows = np.concatenate(levels)
+        found = self._session.run(self._outputs, {"input": pixels})
+        rows = _faces(found, image.shape[1], score_threshold)
         if len(rows) < 2:
             return rows
         boxes = rows[:, :4].astype(int).tolist()  # whole pixels, as FaceDetectorYN compares them
@@ -81,18 +77,32 @@ class YuNetNetwork:
         return best
 
 
-def _faces(
-    output: dict[str, NDArray[np.float32]], stride: int, columns: int, threshold: float
-) -> NDArray[np.float32]:
-    """One level's faces from its outputs, each places x numbers, row by row."""
-    scores = np.sqrt(np.clip(output["cls"][:, 0], 0, 1) * np.clip(output["obj"][:, 0], 0, 1))
-    at = np.flatnonzero(scores >= threshold)
-    place = np.stack([at % columns, at // columns], axis=1).astype(np.float32)
-    rows = np.empty((len(at), 15), np.float32)
+def _faces(found: list[NDArray[np.float32]], width: int, threshold: float) -> NDArray[np.float32]:
+    """The faces in the network's outputs, each 1 x places x numbers, for a picture so wide.
+
+    Little is computed for all places: each call holds Python's lock, or hands it to another
+    thread for a moment and waits for it again.
+    """
+    parts, places, strides = [], [], []
+    for level, stride in enumerate(_STRIDES):
+        classes, objects, boxes, points = found[level * len(_KINDS) : (level + 1) * len(_KINDS)]
+        # Not yet the score: what it is for these is looked at below.
+        (at,) = (classes[0, :, 0] * objects[0, :, 0] >= 0.999 * threshold**2).nonzero()
+        if len(at):
+            parts.append(
+                np.concatenate([array[0, at] for array in (classes, objects, boxes, points)], 1)
+            )
+            places.append(np.stack(np.divmod(at, width // stride)[::-1], axis=1))
+            strides.append(np.full((len(at), 1), stride, np.float32))
+    rows = np.empty((sum(map(len, parts)), 15), np.float32)
+    if not len(rows):
+        return rows
+    seen, unit = np.concatenate(parts), np.concatenate(strides)
+    place = np.concatenate(places).astype(np.float32)
     with np.errstate(over="ignore"):  # the caller drops what is not finite
-        size = np.exp(output["bbox"][at, 2:]) * stride
-    rows[:, :2] = (place + output["bbox"][at, :2]) * stride - size / 2
+        size = np.exp(seen[:, 4:6]) * unit
+    rows[:, :2] = (place + seen[:, 2:4]) * unit - size / 2
     rows[:, 2:4] = size
-    rows[:, 4:14] = (output["kps"][at] + np.tile(place, 5)) * stride
-    rows[:, 14] = scores[at]
-    return rows
+    rows[:, 4:14] = (seen[:, 6:] + np.tile(place, 5)) * unit
+    rows[:, 14] = np.sqrt(np.clip(seen[:, 0], 0, 1) * np.clip(seen[:, 1], 0, 1))
+    return rows[rows[:, 14] >= threshold]
