@@ -66,12 +66,14 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     onnx, tensors = folder / f"{arguments.name}.onnx", folder / f"{arguments.name}.safetensors"
     faces = held_out_crops(arguments.prepared / "utkface", crop)
-    calibration = calibrate(model, crop, [arguments.prepared / name for name in CALIBRATED_ON])
+    calibration, spread = calibrate(
+        model, crop, [arguments.prepared / name for name in CALIBRATED_ON]
+    )
     metadata = {
         "facelage.licence": text["licence"],
         CALIBRATION_KEY: json.loads(calibration.to_json()),
     }
-    export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
+    export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata, spread=spread)
 
     session = AgeSession(onnx)
     results = evaluations(session, arguments.prepared, arguments.data)
@@ -80,7 +82,7 @@ def main() -> None:
         print(f"{result.data}: n {summary['n']:.0f}, MAE {summary['mae']:.3f}")
     # Once more, now that the figures are known: the files carry them too.
     metadata["facelage.metrics"] = {r.data: rounded(r.figures["summary"]) for r in results}
-    export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata)
+    export_onnx(model, onnx, crop, name=arguments.name, metadata=metadata, spread=spread)
     del metadata[CALIBRATION_KEY]  # read from the ONNX file alone
     save_weights(model, tensors, crop, metadata=metadata)
     parity = check_parity(model, onnx, faces)

@@ -21,6 +21,7 @@ from facelage.evaluate import evaluate
 from facelage.evaluate.baselines import ConstantModel
 from facelage.evaluate.faces import find_faces
 from facelage.infer import AgePredictor
+from facelage.infer.intervals import Calibration
 
 
 class Corner:
@@ -50,8 +51,9 @@ class Brightness:
     def predict_crops(self, crops: np.ndarray) -> np.ndarray:
         return crops.mean((1, 2, 3))
 
-    def ages(self, crops: np.ndarray) -> np.ndarray:  # as a session
-        return self.predict_crops(crops)
+    def answers(self, crops: np.ndarray) -> np.ndarray:  # as a session; bright ones are doubtful
+        ages = self.predict_crops(crops)
+        return np.stack([ages, ages / 100], axis=1)
 
 
 class FaceSize:
@@ -90,6 +92,25 @@ def photos(tmp_path: Path) -> Manifest:
     cv2.imwrite(str(paths[4]), corner)
     paths[5].write_bytes(b"no image")
     return photos
+
+
+class Sure(Brightness):
+    """One whose intervals are as wide as its spreads say."""
+
+    calibration = Calibration((40.0,), (2.0,), (4.0,), tuple(n / 10 - 5 for n in range(101)))
+
+
+def test_intervals_are_as_wide_as_the_spreads_say(photos: Manifest) -> None:
+    predictor = AgePredictor(Sure(), detector=Corner())  # type: ignore[arg-type]
+    prepared = tiny.write_faces(photos.root / "again", {"test": 6})
+    for model, manifest in ((predictor, photos), (Sure(), photos), (Sure(), prepared)):
+        table = evaluate(model, manifest, detector=Corner(), nominal=0.8, rounds=1).predictions
+        seen = table[np.isfinite(table["predicted"])]
+        assert len(seen) >= 3
+        ages = seen["predicted"].to_numpy()
+        wanted = Sure.calibration.interval(ages, 0.8, ages / 100)
+        assert seen[["low", "high"]].to_numpy() == pytest.approx(wanted)
+        assert "spread" not in table
 
 
 def test_a_crop_model_on_photos_has_the_predictors_ages(photos: Manifest) -> None:

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 import tiny
+from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.errors import InvalidArrayError, ManifestError
 from facelage.export import calibrate, calibration_from_table
-from facelage.export.parity import torch_ages
+from facelage.export.parity import torch_answers
+from facelage.export.spread import fit_spread
 from facelage.infer.intervals import Calibration
 from facelage.models import load_weights
 
@@ -26,10 +28,12 @@ def test_it_comes_from_the_models_errors_on_the_validation_faces(folder: Path) -
     model, crop = load_weights(tiny.shared_run())
     found = calibrate(model, crop, [folder])
     faces = Manifest.load(folder).usable("val")
-    from facelage.data.crops import CropStore
-
     crops = CropStore(faces).canonical(np.arange(len(faces)), crop)
-    assert found == Calibration.fit(faces.ages(), torch_ages(model, crops, crop))
+    seen, ages = torch_answers(model, crops, crop)
+    neuron, spreads = fit_spread(seen, faces.ages(), ages)
+    assert found.calibration == Calibration.fit(faces.ages(), ages, spreads)
+    assert found.spread is not None
+    assert found.spread.to_json() == neuron.to_json()
 
 
 def test_too_few_faces_are_refused(folder: Path) -> None:

@@ -51,7 +51,7 @@ def test_balance_covers_the_rare_and_keeps_the_promise() -> None:
     true, predicted = crowd(20_000, 1)
     teenagers, covered = true < 20, {}
     for balance in (0.0, 0.75):
-        calibration = Calibration.fit(*crowd(4000, 0), balance=balance)
+        calibration = Calibration.fit(*crowd(4000, 0), balance=balance, even=0)
         low, high = calibration.interval(predicted).T
         inside = (low <= true) & (true <= high)
         assert inside.mean() == pytest.approx(0.9, abs=0.02)
@@ -201,3 +201,62 @@ def test_coverage_beyond_the_calibration_faces_is_refused(calibration: Calibrati
 def test_too_few_or_broken_ages_are_refused(true: np.ndarray, predicted: np.ndarray) -> None:
     with pytest.raises(InvalidArrayError, match="can't calibrate"):
         Calibration.fit(true, predicted)
+
+
+@given(
+    age=st.floats(0, 100),
+    spread=st.floats(0.34, 3),
+    coverage=st.sampled_from([0.5, 0.8, 0.9]),
+    threshold=st.floats(1, 99),
+)
+def test_an_interval_is_as_much_wider_as_the_spread_says(
+    calibration: Calibration, age: float, spread: float, coverage: float, threshold: float
+) -> None:
+    usual = calibration.interval(age, coverage)
+    found = calibration.interval(age, coverage, spread)
+    assert found == pytest.approx(
+        np.maximum(age + spread * (_unbounded(calibration, age, coverage) - age), 0)
+    )
+    assert calibration.interval(age, coverage, 1.0) == pytest.approx(usual)
+    # Whoever is twice as far away at twice the spread is as likely.
+    away = age + spread * (threshold - age)
+    assert calibration.probability_at_least(age, away, spread) == pytest.approx(
+        calibration.probability_at_least(age, threshold), abs=1 / len(calibration.residuals)
+    )
+
+
+def _unbounded(calibration: Calibration, age: float, coverage: float) -> np.ndarray:
+    """The interval without the floor of 0 years: far from it, with the same scales."""
+    scales = {name: tuple(getattr(calibration, name)) for name in ("low_scales", "high_scales")}
+    knots = tuple(knot + 1000 for knot in calibration.knots)
+    shifted = Calibration(knots, residuals=calibration.residuals, **scales)
+    return shifted.interval(age + 1000, coverage) - 1000
+
+
+@pytest.mark.parametrize("spread", [0.0, -1.0, np.nan, np.inf, [1.0, 2.0]])
+def test_what_is_no_spread_is_refused(calibration: Calibration, spread: Any) -> None:
+    for act in (
+        lambda: calibration.interval(30.0, 0.9, spread),
+        lambda: calibration.probability_at_least(30.0, 18, spread),
+        lambda: Calibration.fit(*people(200, 0), spread),
+    ):
+        with pytest.raises(InvalidArrayError, match="not the spreads of faces"):
+            act()
+
+
+def test_an_age_without_a_face_needs_no_spread(calibration: Calibration) -> None:
+    ends = calibration.interval([30.0, np.nan], 0.9, [1.0, np.nan])
+    assert np.isfinite(ends[0]).all()
+    assert np.isnan(ends[1]).all()
+
+
+def test_decades_that_are_missed_gain_weight() -> None:
+    true, predicted = crowd(20_000, 1)
+    teenagers, covered = true < 20, {}
+    for even in (0, 10):
+        found = Calibration.fit(*crowd(4000, 0), balance=0.0, even=even)
+        low, high = found.interval(predicted).T
+        inside = (low <= true) & (true <= high)
+        assert inside.mean() == pytest.approx(0.9, abs=0.02)
+        covered[even] = inside[teenagers].mean()
+    assert covered[10] > covered[0] + 0.05

@@ -97,13 +97,13 @@ def test_a_batch_is_what_goes_through_the_network_together(
     expected: list[int],
 ) -> None:
     sizes: list[int] = []
-    real = AgeSession.ages
+    real = AgeSession.answers
 
-    def ages(self: AgeSession, crops: np.ndarray) -> np.ndarray:
+    def answers(self: AgeSession, crops: np.ndarray) -> np.ndarray:
         sizes.append(len(crops))
         return real(self, crops)
 
-    monkeypatch.setattr(AgeSession, "ages", ages)
+    monkeypatch.setattr(AgeSession, "answers", answers)
     predictor = AgePredictor(session, None)
     assert len(predictor.predict_batch([BLANK] * 5, workers=workers, batch_size=batch_size)) == 5
     assert sorted(sizes, reverse=True) == expected

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from facelage.export import Calibrated
 
 
 def from_torch(
@@ -42,8 +45,10 @@ def from_torch(
                 got=f"{metrics}: {error}",
                 expected="metrics.json of `facelage evaluate --out`",
             ) from error
+    spread = None
     if calibrate_on:
-        metadata[CALIBRATION_KEY] = _calibration(trained, crop, calibrate_on)
+        calibration, spread = _calibrated(trained, crop, calibrate_on)
+        metadata[CALIBRATION_KEY] = json.loads(calibration.to_json())
     if faces is not None:
         from facelage.data.crops import CropStore
         from facelage.data.manifest import Manifest
@@ -57,16 +62,16 @@ def from_torch(
     else:
         shape = (min(count, 64), crop.size, crop.size, 3)
         crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    export_onnx(trained, path, crop, name=name, metadata=metadata)
+    export_onnx(trained, path, crop, name=name, metadata=metadata, spread=spread)
     parity = check_parity(trained, path, crops)
     what = "faces" if faces else "noise images"
     click.echo(f"{parity.n} {what}: torch and ONNX differ by at most {parity.largest:.2g} years")
 
 
-def _calibration(model: Any, crop: Any, sources: tuple[Path, ...]) -> dict[str, Any]:
-    """The calibration from prepared folders, or from one table, as plain data."""
+def _calibrated(model: Any, crop: Any, sources: tuple[Path, ...]) -> Calibrated:
+    """What prepared folders, or one table, say of how sure the model is."""
     from facelage.errors import ConfigError
-    from facelage.export import calibrate, calibration_from_table
+    from facelage.export import Calibrated, calibrate, calibration_from_table
 
     tables = [path for path in sources if path.is_file() and path.name != "manifest.csv"]
     if tables and len(sources) > 1:
@@ -75,11 +80,13 @@ def _calibration(model: Any, crop: Any, sources: tuple[Path, ...]) -> dict[str, 
             got=", ".join(map(str, sources)),
             expected="one table, or prepared folders",
         )
-    found = calibration_from_table(tables[0]) if tables else calibrate(model, crop, sources)
-    low, high = found.interval(40.0, 0.9)
+    if tables:
+        found = Calibrated(calibration_from_table(tables[0]), None)
+    else:
+        found = calibrate(model, crop, sources)
+    low, high = found.calibration.interval(40.0, 0.9)
     click.echo(
-        f"calibrated on {len(found.residuals)} faces: 90 % of those called 40 "
+        f"calibrated on {len(found.calibration.residuals)} faces: 90 % of those called 40 "
         f"are {low:.0f} to {high:.0f}"
     )
-    plain: dict[str, Any] = json.loads(found.to_json())
-    return plain
+    return found

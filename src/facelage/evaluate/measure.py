@@ -104,12 +104,12 @@ def predict(
         matched = model.match(manifest.frame["path"])
         return manifest.frame.assign(**{str(name): column for name, column in matched.items()})
     if isinstance(model, AgePredictor):
-        frame = _predictor(model, manifest, photos, batch_size, progress)
+        frame, spreads = _predictor(model, manifest, photos, batch_size, progress)
         calibration = getattr(model.session, "calibration", None)
     elif isinstance(model, (CropModel, FaceModel, ImageModel)):
         if needs_faces(model, manifest):
             manifest = find_faces(manifest, detector, photos=photos, progress=progress)
-        frame = _model(model, manifest, photos, batch_size, progress)
+        frame, spreads = _model(model, manifest, photos, batch_size, progress)
         calibration = getattr(model, "calibration", None)
     else:
         raise ConfigError(
@@ -118,7 +118,11 @@ def predict(
             expected="an object with predict_crops, predict_faces or predict_images",
         )
     if calibration is not None:
-        ends = calibration.interval(frame["predicted"].to_numpy(np.float64), nominal)
+        ages = frame["predicted"].to_numpy(np.float64)
+        # Other people's calibrations may know of no spreads, as their models give none.
+        known = np.isfinite(spreads).any()
+        more = (np.where(np.isfinite(spreads), spreads, 1.0),) if known else ()
+        ends = calibration.interval(ages, nominal, *more)
         frame["low"], frame["high"] = ends[:, 0], ends[:, 1]
     return frame
 
@@ -129,14 +133,15 @@ def _model(
     photos: Path | None,
     batch_size: int,
     progress: bool,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Years]:
+    """The table of :func:`predict` without intervals, and the spreads (NaN for none)."""
     frame = manifest.frame.copy()
-    predicted, silent = np.full(len(frame), np.nan), ("no_age", "the model gave no finite age")
+    answers, silent = np.full((len(frame), 2), np.nan), ("no_age", "the model gave no finite age")
     usable = np.flatnonzero((frame["status"] == "ok").to_numpy())
     if isinstance(model, ConstantModel):  # needs no pixels, and no crop of one size
-        predicted[usable] = model.age
+        answers[usable, 0] = model.age
     elif isinstance(model, CropModel) and _prepared(model, manifest):
-        _prepared_crops(model, manifest, predicted, batch_size, progress)
+        _prepared_crops(model, manifest, answers, batch_size, progress)
     else:
         if isinstance(model, CropModel):
             answer: Answer = partial(_cut_and_predict, model, manifest)
@@ -147,12 +152,13 @@ def _model(
             answer = partial(_images, model)
             frame["status"], frame["reason"] = "ok", ""
         paths = photo_paths(manifest, usable, photos)
-        _over_photos(paths, usable, frame, predicted, answer, progress)
+        _over_photos(paths, usable, frame, answers, answer, progress)
+    predicted, spreads = answers.T
     predicted[~np.isfinite(predicted)] = np.nan
     # A model's NaN is a failure like any other, and needs a name among them.
     nothing = np.isnan(predicted) & (frame["status"] == "ok").to_numpy()
     frame.loc[nothing, ["status", "reason"]] = silent
-    return frame.assign(predicted=predicted)
+    return frame.assign(predicted=predicted), spreads
 
 
 def _prepared(model: CropModel | AgeSession, manifest: Manifest) -> bool:
@@ -173,7 +179,7 @@ def _prepared(model: CropModel | AgeSession, manifest: Manifest) -> bool:
 
 
 def _prepared_crops(
-    model: CropModel, manifest: Manifest, predicted: Years, batch_size: int, progress: bool
+    model: CropModel, manifest: Manifest, answers: Years, batch_size: int, progress: bool
 ) -> None:
     usable = np.flatnonzero((manifest.frame["status"] == "ok").to_numpy())
     if not len(usable):
@@ -185,18 +191,18 @@ def _prepared_crops(
     ):
         rows = np.arange(start, min(start + batch_size, len(usable)))
         crops = store.canonical(rows, model.crop)
-        predicted[usable[rows]] = _checked(model.predict_crops(crops), len(rows), model.name)
+        answers[usable[rows]] = _of_crops(model, crops)
 
 
 def _over_photos(
     paths: Sequence[Path],
     rows: NDArray[np.int64],
     frame: pd.DataFrame,
-    predicted: Years,
+    answers: Years,
     answer: Answer,
     progress: bool,
 ) -> None:
-    """Fill in `predicted` from photos, a batch at a time, and `frame` with what can't be read."""
+    """Fill in `answers` from photos, a batch at a time, and `frame` with what can't be read."""
     images: list[UInt8Image] = []
     read: list[int] = []
     opened = zip(rows, read_photos(paths), strict=True)
@@ -210,14 +216,14 @@ def _over_photos(
             images.append(image)
             read.append(int(row))
         if images and (len(images) == PHOTO_BATCH or index == last):
-            predicted[read] = answer(images, np.array(read))
+            answers[read] = answer(images, np.array(read))
             images, read = [], []
 
 
 def _cut_and_predict(
     model: CropModel, manifest: Manifest, images: list[UInt8Image], rows: NDArray[np.int64]
 ) -> Years:
-    ages, crops, cut = np.full(len(images), np.nan), [], []
+    answers, crops, cut = np.full((len(images), 2), np.nan), [], []
     for index, (image, face) in enumerate(zip(images, detections(manifest, rows), strict=True)):
         try:
             crops.append(align(image, face, model.crop))
@@ -225,8 +231,13 @@ def _cut_and_predict(
             continue
         cut.append(index)
     if crops:
-        ages[cut] = _checked(model.predict_crops(np.stack(crops)), len(crops), model.name)
-    return ages
+        answers[cut] = _of_crops(model, np.stack(crops))
+    return answers
+
+
+def _of_crops(model: CropModel, crops: NDArray[np.uint8]) -> Years:
+    answer = getattr(model, "answers", model.predict_crops)
+    return _checked(answer(crops), len(crops), model.name)
 
 
 def _faces(
@@ -240,15 +251,18 @@ def _images(model: ImageModel, images: list[UInt8Image], rows: NDArray[np.int64]
     return _checked(model.predict_images(images), len(rows), model.name)
 
 
-def _checked(ages: Years, count: int, name: str) -> Years:
-    found = np.asarray(ages, np.float64)
+def _checked(answers: Years, count: int, name: str) -> Years:
+    """A model's answers as N x 2: years, and spreads or NaN."""
+    found = np.asarray(answers, np.float64)
+    if found.shape == (count, 2):
+        return found
     if found.shape != (count,):
         raise InvalidArrayError(
             f"{name} does not answer with one age a face",
             got=f"shape {found.shape}",
-            expected=f"({count},)",
+            expected=f"({count},), or ({count}, 2) with spreads",
         )
-    return found
+    return np.stack([found, np.full(count, np.nan)], axis=1)
 
 
 def _predictor(
@@ -257,18 +271,19 @@ def _predictor(
     photos: Path | None,
     batch_size: int,
     progress: bool,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Years]:
     frame = manifest.frame.copy()
     paths = photo_paths(manifest, np.arange(len(frame)), photos)
     results = predictor.iter_predict(paths, batch_size=batch_size)
-    predicted, status, reason, found = [], [], [], []
+    predicted, spreads, status, reason, found = [], [], [], [], []
     for result in tqdm(
         results, total=len(frame), desc="evaluate", unit="img", disable=not progress
     ):
         predicted.append(result.faces[0].age if result.faces else np.nan)
+        spreads.append(result.faces[0].spread if result.faces else np.nan)
         status.append(result.status)
         reason.append(str(result.error) if result.error else "")
         found.append(len(result.faces))
     frame["predicted"], frame["status"], frame["reason"] = predicted, status, reason
     frame["faces_found"] = found
-    return frame
+    return frame, np.array(spreads)

@@ -3,7 +3,9 @@
 A model of any kind may have an attribute ``calibration``, an object with a
 method ``interval(ages, coverage)`` that gives the ends of an interval (N x 2,
 years) for N ages: see :class:`facelage.infer.intervals.Calibration`. Coverage
-and width of the intervals are then among the figures.
+and width of the intervals are then among the figures. Where a crop model also has a
+method ``answers(crops)`` that gives N x 2 numbers, years and how far off such faces
+usually are, its calibration is asked for ``interval(ages, coverage, spreads)``.
 """
 
 from __future__ import annotations
@@ -101,6 +103,10 @@ class OnnxModel:
     def predict_crops(self, crops: NDArray[np.uint8]) -> Years:
         """Years (N) from N x size x size x 3, RGB, uint8."""
         return self.session.ages(crops)
+
+    def answers(self, crops: NDArray[np.uint8]) -> Years:
+        """Years and spreads (N x 2) of the same."""
+        return self.session.answers(crops)
 
 
 class TorchModel:

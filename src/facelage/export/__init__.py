@@ -1,6 +1,6 @@
 """Write trained models for onnxruntime, and check that they agree."""
 
-from facelage.export.calibration import calibrate, calibration_from_table
+from facelage.export.calibration import Calibrated, calibrate, calibration_from_table
 from facelage.export.faces import labelled_faces
 from facelage.export.fp16 import export_fp16
 from facelage.export.growth import Growth, check_growth
@@ -10,6 +10,7 @@ from facelage.export.parity import Parity, check_parity
 from facelage.export.self_contained import export_self_contained
 
 __all__ = [
+    "Calibrated",
     "Growth",
     "Parity",
     "calibrate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,11 +14,21 @@ from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest, concat, read_table
 from facelage.data.prepared import agreed_crop
 from facelage.errors import ManifestError
-from facelage.export.parity import torch_ages
-from facelage.infer.intervals import Calibration
+from facelage.export.parity import torch_answers
+from facelage.export.spread import fit_spread
+from facelage.infer.intervals import FEWEST, Calibration
+from facelage.infer.spread import SpreadNeuron
 
 if TYPE_CHECKING:
     from facelage.models.mobilenet import AgeMobileNetV2
+
+
+class Calibrated(NamedTuple):
+    """What a model file needs to say how sure it is."""
+
+    calibration: Calibration
+    #: For :func:`facelage.export.export_onnx`; None where the calibration is without spreads.
+    spread: SpreadNeuron | None
 
 
 def calibrate(
@@ -27,8 +37,8 @@ def calibrate(
     folders: Sequence[str | os.PathLike[str]],
     *,
     split: str = "val",
-) -> Calibration:
-    """A calibration from the faces that training set aside.
+) -> Calibrated:
+    """A calibration from the faces that training set aside, and the neuron for their spreads.
 
     Parameters
     ----------
@@ -58,11 +68,17 @@ def calibrate(
             got=f"no usable {split} rows with an age in {', '.join(map(str, paths))}",
         )
     store = CropStore(faces, memory_gb=0.0)
-    ages = []
+    seen, ages = [], []
     for start in range(0, len(store), 256):
         rows = np.arange(start, min(start + 256, len(store)))
-        ages.append(torch_ages(model, store.canonical(rows, crop), crop))
-    return Calibration.fit(faces.ages(), np.concatenate(ages))
+        some_seen, some_ages = torch_answers(model, store.canonical(rows, crop), crop)
+        seen.append(some_seen)
+        ages.append(some_ages)
+    true, predicted = faces.ages(), np.concatenate(ages)
+    if len(true) < FEWEST:  # refused below, with its reason
+        return Calibrated(Calibration.fit(true, predicted), None)
+    neuron, spreads = fit_spread(np.concatenate(seen), true, predicted)
+    return Calibrated(Calibration.fit(true, predicted, spreads), neuron)
 
 
 def calibration_from_table(path: str | os.PathLike[str]) -> Calibration:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from facelage.data.align import CropSpec
 from facelage.errors import MissingDependencyError
-from facelage.export.proto import IR_VERSION, OPSET
+from facelage.export.proto import IR_VERSION, OPSET, rename_tensor
 from facelage.files import write_atomically
+from facelage.infer.spread import POOLED, SPREAD_KEY, SpreadNeuron
 from facelage.models.weights import CROP_KEY, NAME_KEY
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ def export_onnx(
     *,
     name: str = "",
     metadata: dict[str, Any] | None = None,
+    spread: SpreadNeuron | None = None,
 ) -> Path:
     """Write `model` as ONNX, atomically.
 
     The file has one input ``input`` (N x 3 x size x size, float32, from
     :func:`facelage.data.align.normalise`, N free) and one output ``age`` (N,
-    float32, years: the scaling is folded into the last layer). Its metadata
-    hold the crop, the name, and `metadata` as JSON texts. `model` itself is left
-    as it is.
+    float32, years: the scaling is folded into the last layer). Its metadata hold the crop,
+    the name, `metadata` as JSON texts, and `spread`, if given, which works on the tensor
+    that is called ``pooled`` inside. `model` itself is left as it is.
 
     Raises
     ------
@@ -77,6 +79,10 @@ def export_onnx(
             del item.metadata_props[:]
             item.doc_string = ""
     del graph.metadata_props[:], proto.metadata_props[:]
+    [head] = [node for node in graph.node if node.op_type == "Gemm"]
+    rename_tensor(proto, head.input[0], POOLED)
+    if spread is not None:
+        texts[SPREAD_KEY] = spread.to_json()
     onnx.helper.set_model_props(proto, texts)
     onnx.checker.check_model(proto)
     write_atomically(path, lambda temporary: temporary.write_bytes(proto.SerializeToString()))

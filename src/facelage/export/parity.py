@@ -33,9 +33,17 @@ def torch_ages(
     model: AgeMobileNetV2, crops: NDArray[np.uint8], crop: CropSpec, *, batch_size: int = 64
 ) -> NDArray[np.float64]:
     """The torch model's ages (N, years, at least 0) of crops (N x size x size x 3, RGB, uint8)."""
+    return torch_answers(model, crops, crop, batch_size=batch_size)[1]
+
+
+def torch_answers(
+    model: AgeMobileNetV2, crops: NDArray[np.uint8], crop: CropSpec, *, batch_size: int = 64
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """What the torch model's neuron sees in crops (N x features), and their ages (N, years)."""
     import torch
 
     training, device = model.training, model.age_mean.device
+    seen = np.empty((len(crops), model.head.in_features), np.float32)
     ages = np.empty(len(crops), np.float64)
     model.eval()
     try:
@@ -43,10 +51,12 @@ def torch_ages(
             for start in range(0, len(crops), batch_size):
                 part = slice(start, start + batch_size)
                 images = torch.from_numpy(normalise(crops[part], crop)).to(device)
-                ages[part] = model(images).double().cpu().numpy()
+                pooled = model.pooled(images)
+                seen[part] = pooled.float().cpu().numpy()
+                ages[part] = model.years(pooled).double().cpu().numpy()
     finally:
         model.train(training)
-    return np.maximum(ages, 0.0)
+    return seen, np.maximum(ages, 0.0)
 
 
 def check_parity(

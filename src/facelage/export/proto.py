@@ -83,6 +83,18 @@ def properties(model: onnx.ModelProto) -> dict[str, str]:
     return {item.key: item.value for item in model.metadata_props}
 
 
+def rename_tensor(model: onnx.ModelProto, old: str, new: str) -> None:
+    """Call a tensor inside a graph otherwise, in place."""
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                if name == old:
+                    names[place] = new
+    for info in model.graph.value_info:
+        if info.name == old:
+            info.name = new
+
+
 def write_model(
     model: onnx.ModelProto,
     path: str | os.PathLike[str],

@@ -12,7 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from facelage.data.align import CropSpec, max_pad
-from facelage.export.proto import IR_VERSION, OPSET, properties, read_float_input, write_model
+from facelage.export.proto import (
+    IR_VERSION,
+    OPSET,
+    properties,
+    read_float_input,
+    rename_tensor,
+    write_model,
+)
+from facelage.infer.spread import POOLED
 from facelage.models.weights import CROP_KEY
 
 #: Name of the input: N x H x W x 3, uint8, RGB.
@@ -56,6 +64,7 @@ def export_self_contained(
     after = onnx.parser.parse_model(_NO_NEGATIVES.format(ir=IR_VERSION, opset=OPSET))
     whole = onnx.compose.merge_models(before, model, io_map=[("normalised", image.name)])
     whole = onnx.compose.merge_models(whole, after, io_map=[(years.name, "years")])
+    rename_tensor(whole, f"net_{POOLED}", POOLED)
     whole.doc_string = "facelage: age in years from a face crop of any size"
     return write_model(whole, path, name=name, metadata=metadata)
 

@@ -26,6 +26,8 @@ from facelage.models.weights import get_weights
 
 #: The crops of an image, and its faces (None where the image is the crop).
 _Cut = tuple[list[UInt8Image], list[Detection] | None]
+#: A face's age in years, and its spread.
+_Answer = tuple[float, float]
 
 
 class AgePredictor:
@@ -128,7 +130,7 @@ class AgePredictor:
             If the coverage is out of range.
         """
         crops, faces = self._cut(image, color)
-        return self._face_ages(_ages(self.session, crops), faces, coverage)
+        return self._face_ages(_answers(self.session, crops), faces, coverage)
 
     def predict_batch(
         self,
@@ -218,7 +220,7 @@ class AgePredictor:
         """
         _check_several(crops)
         cut = [self._whole(crop, color) for crop in crops]
-        return self._face_ages(_ages(self.session, cut), None, coverage)
+        return self._face_ages(_answers(self.session, cut), None, coverage)
 
     def annotate(
         self, image: ImageLike, faces: Sequence[FaceAge], *, color: Color = "rgb"
@@ -263,26 +265,28 @@ class AgePredictor:
         """The results of a few images, whose faces go through the network together."""
         cut = [self._cut_or_error(image, color=color, on_error=on_error) for image in images]
         crops = [crop for item in cut if isinstance(item, tuple) for crop in item[0]]
-        ages = iter(_ages(session, crops))
+        answers = iter(_answers(session, crops))
         results = []
         for item in cut:
             if isinstance(item, FacelageError):
                 results.append(ImageResult("unreadable", error=item))
                 continue
-            own = list(islice(ages, len(item[0])))
+            own = list(islice(answers, len(item[0])))
             people = tuple(self._face_ages(own, item[1], coverage))
             results.append(ImageResult("ok" if people else "no_face", people))
         return results
 
     def _face_ages(
-        self, ages: list[float], faces: list[Detection] | None, coverage: float
+        self, answers: list[_Answer], faces: list[Detection] | None, coverage: float
     ) -> list[FaceAge]:
         name = self.detector.name if self.detector and faces is not None else "none"
         calibration = self.session.calibration
-        intervals: list[tuple[float, float] | None] = [None] * len(ages)
+        intervals: list[tuple[float, float] | None] = [None] * len(answers)
         if calibration is not None:
-            intervals = [(float(a), float(b)) for a, b in calibration.interval(ages, coverage)]
-        found = faces if faces is not None else [None] * len(ages)
+            ages, spreads = zip(*answers, strict=True) if answers else ((), ())
+            ends = calibration.interval(ages, coverage, spreads)
+            intervals = [(float(low), float(high)) for low, high in ends]
+        found = faces if faces is not None else [None] * len(answers)
         return [
             FaceAge(
                 age,
@@ -294,15 +298,16 @@ class AgePredictor:
                 interval,
                 coverage if interval else None,
                 calibration,
+                spread,
             )
-            for age, face, interval in zip(ages, found, intervals, strict=True)
+            for (age, spread), face, interval in zip(answers, found, intervals, strict=True)
         ]
 
 
-def _ages(session: AgeSession, crops: list[UInt8Image]) -> list[float]:
+def _answers(session: AgeSession, crops: list[UInt8Image]) -> list[_Answer]:
     # A crowd in one photo must not become one huge run.
     parts = [np.stack(crops[start : start + 64]) for start in range(0, len(crops), 64)]
-    return [age for part in parts for age in session.ages(part).tolist()]
+    return [(age, spread) for part in parts for age, spread in session.answers(part).tolist()]
 
 
 def _check_several(images: object) -> None:

@@ -38,6 +38,10 @@ class FaceAge:
         The share that `interval` was asked for, in 0..1; None without one.
     calibration:
         What the interval comes from.
+    spread:
+        How far off the ages of such faces usually are, over what is usual at this age:
+        above 1 for a face that the model is less sure of than of most. The interval is
+        that much wider. 1 for a model that does not say.
     """
 
     age: float
@@ -49,6 +53,7 @@ class FaceAge:
     interval: tuple[float, float] | None = None
     coverage: float | None = None
     calibration: Calibration | None = field(default=None, repr=False, compare=False)
+    spread: float = 1.0
 
     def probability_at_least(self, threshold: float) -> float:
         """The probability that the person is `threshold` years or older, in 0..1.
@@ -67,7 +72,7 @@ class FaceAge:
                 got=f"{self.model} without a calibration",
                 fix="facelage export --calibrate, with faces that it was not trained on",
             )
-        return float(self.calibration.probability_at_least(self.age, threshold))
+        return float(self.calibration.probability_at_least(self.age, threshold, self.spread))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: lists for tuples, numbers rounded."""

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from facelage.data.align import CropSpec, as_crops, normalise
 from facelage.errors import ConfigError, WeightsError
 from facelage.infer.intervals import CALIBRATION_KEY, Calibration
+from facelage.infer.spread import POOLED, SPREAD_KEY, SpreadNeuron
 from facelage.models.weights import CROP_KEY, NAME_KEY
-from facelage.onnx_sessions import open_session
+from facelage.onnx_sessions import open_session, with_output
 
 
 class AgeSession:
@@ -75,9 +76,9 @@ class AgeSession:
         if not self.path.is_file():
             raise WeightsError("there is no model file", got=str(self.path))
         try:
-            self._session: Any = open_session(
-                self.path, threads=self.threads, providers=self.providers
-            )
+            content = self.path.read_bytes()
+            asked = with_output(content, POOLED) if SPREAD_KEY.encode() in content else self.path
+            self._session: Any = open_session(asked, threads=self.threads, providers=self.providers)
         except Exception as error:  # ONNX Runtime's classes are not public
             raise WeightsError(
                 "the model file can't be loaded",
@@ -106,6 +107,9 @@ class AgeSession:
         text = metadata.get(CALIBRATION_KEY)
         #: How far its ages are off on unseen faces; None for a model without one.
         self.calibration = Calibration.from_json(text) if text else None
+        text = metadata.get(SPREAD_KEY)
+        #: How far off it is on such a face, over what is usual; None for a model that does not say.
+        self.spread = SpreadNeuron.from_json(text) if text else None
         image = self._session.get_inputs()[0]
         self._input = image.name
         #: Whether the file takes crops of any size as they are; see
@@ -141,14 +145,26 @@ class AgeSession:
 
         A self-contained model takes crops of any one size.
         """
-        if len(crops) == 0:
-            return np.empty(0, np.float64)
-        years = self._years(crops)
-        if self.flip:
-            years = (years + self._years(np.ascontiguousarray(crops[..., ::-1, :]))) / 2
-        return np.maximum(years, 0.0)
+        return self.answers(crops)[:, 0]
 
-    def _years(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def answers(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Ages and spreads (N x 2, float64) of crops as for :meth:`ages`.
+
+        A spread is how far off such faces usually are, over what is usual at that age: for
+        :meth:`facelage.infer.intervals.Calibration.interval`. 1 from a model without one.
+        """
+        if len(crops) == 0:
+            return np.empty((0, 2), np.float64)
+        found = self._run(crops)
+        if self.flip:
+            found = (found + self._run(np.ascontiguousarray(crops[..., ::-1, :]))) / 2
+        return np.maximum(found, 0.0)
+
+    def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         images = as_crops(crops) if self.self_contained else normalise(crops, self.crop)
-        (years,) = self._session.run(None, {self._input: images})
-        return np.asarray(years, np.float64).reshape(-1)
+        years, *pooled = self._session.run(None, {self._input: images})
+        answers = np.ones((len(images), 2), np.float64)
+        answers[:, 0] = np.reshape(years, -1)
+        if self.spread is not None:
+            answers[:, 1] = self.spread(pooled[0])
+        return answers

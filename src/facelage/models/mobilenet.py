@@ -50,12 +50,16 @@ class AgeMobileNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Ages in years, shape (N,)."""
-        scaled = self.head(self.pooled(images)).squeeze(1)
-        return cast(Tensor, scaled.float() * self.age_std + self.age_mean)
+        return self.years(self.pooled(images))
 
     def pooled(self, images: Tensor) -> Tensor:
         """What the neuron sees: N x 1280, the features' means, with dropout in training."""
         return cast(Tensor, self.dropout(self.features(images).mean(dim=(2, 3))))
+
+    def years(self, pooled: Tensor) -> Tensor:
+        """Ages in years (N,) from what :meth:`pooled` gives."""
+        scaled = self.head(pooled).squeeze(1)
+        return cast(Tensor, scaled.float() * self.age_std + self.age_mean)
 
     def fold_scaling(self) -> AgeMobileNetV2:
         """A copy in evaluation mode whose neuron gives years by itself (mean 0, std 1)."""

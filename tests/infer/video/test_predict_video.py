@@ -106,6 +106,23 @@ def test_the_interval_belongs_to_the_smoothed_age() -> None:
     assert face.face.coverage == 0.8
 
 
+class Doubtful(Calibrated):
+    """One that doubts the old more."""
+
+    def predict(self, image: Any, *, color: str = "rgb", coverage: float = 0.9) -> list[FaceAge]:
+        faces = super().predict(image, coverage=coverage)
+        return [dataclasses.replace(face, spread=face.age / 40) for face in faces]
+
+
+def test_the_spread_is_smoothed_as_the_age_is() -> None:
+    clip = [still(1, age)[0] for age in (40, 60, 60, 80)]
+    face = run(clip, predictor=Doubtful(), coverage=0.8)[-1].faces[0].face
+    assert face.spread == pytest.approx(face.age / 40)
+    assert face.interval == pytest.approx(
+        tuple(Calibrated.calibration.interval(face.age, 0.8, face.spread))
+    )
+
+
 def test_between_detections_boxes_move_on_and_ages_stay() -> None:
     clip = [squares((60 + 3 * n, 120, 60, 50)) for n in range(40)]
     finder = SquareFinder()

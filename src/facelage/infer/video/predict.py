@@ -148,6 +148,7 @@ class _Person:
     """What is remembered of a track."""
 
     smoother: AgeSmoother
+    spreads: AgeSmoother
     label: SteadyNumber = field(default_factory=SteadyNumber)
     frames: int = 0
     face: FaceAge | None = None
@@ -194,10 +195,7 @@ class _Follower:
             boxes = [_box(face) for face in found]
             seen = dict(zip(self.tracker.update(boxes, raw.time), found, strict=True))
         tracks = self.tracker.tracks
-        self._people = {
-            track.id: self._people.get(track.id) or _Person(AgeSmoother(self.smoothing))
-            for track in tracks
-        }
+        self._people = {track.id: self._people.get(track.id) or self._person() for track in tracks}
         self._in_sight = [track.box for track in tracks if not track.missed]
         faces = [
             face for track in tracks if (face := self._face(track, seen.get(track.id), raw.time))
@@ -205,14 +203,19 @@ class _Follower:
         faces.sort(key=lambda face: -_area(_box(face.face)))
         return VideoFrame(raw.index, raw.time, raw.image, tuple(faces), error)
 
+    def _person(self) -> _Person:
+        return _Person(AgeSmoother(self.smoothing), AgeSmoother(self.smoothing))
+
     def _face(self, track: Track, seen: FaceAge | None, time: float) -> TrackedFace | None:
         """The track's face in this frame; None if it is not to be shown."""
         person = self._people[track.id]
         if seen is not None:
-            age = person.smoother.add(seen.age, face_weight(seen), time)
+            weight = face_weight(seen)
+            age = person.smoother.add(seen.age, weight, time)
+            spread = person.spreads.add(seen.spread, weight, time)
             person.frames += 1
             person.shown = person.label.follow(age)
-            person.face = replace(_with_age(seen, age), box=track.box)
+            person.face = replace(_with_age(seen, age, spread), box=track.box)
             return TrackedFace(track.id, person.face, seen.age, person.shown, person.frames)
         if person.face is None or not self._still_there(track, time):
             return None
@@ -230,12 +233,13 @@ class _Follower:
         return recent and all(box_iou(track.box, box) < _BEHIND for box in self._in_sight)
 
 
-def _with_age(face: FaceAge, age: float) -> FaceAge:
-    """`face` at another age, with the interval that belongs to it."""
+def _with_age(face: FaceAge, age: float, spread: float) -> FaceAge:
+    """`face` at another age and spread, with the interval that belongs to them."""
+    face = replace(face, age=age, spread=spread)
     if face.calibration is None or face.coverage is None:
-        return replace(face, age=age)
-    low, high = face.calibration.interval(age, face.coverage)
-    return replace(face, age=age, interval=(float(low), float(high)))
+        return face
+    low, high = face.calibration.interval(age, face.coverage, spread)
+    return replace(face, interval=(float(low), float(high)))
 
 
 def _box(face: FaceAge) -> Box:
