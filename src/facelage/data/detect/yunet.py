@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -174,13 +174,13 @@ class YuNetDetector:
         """What the network sees in an image as it is."""
         rows = self._network.detect(image, self.score_threshold if threshold is None else threshold)
         detections = []
-        for row in rows[np.isfinite(rows).all(axis=1)].astype(np.float64):
-            left, top, width, height = row[:4]
+        for row in rows[np.isfinite(rows).all(axis=1)].tolist():
+            left, top, width, height, *points, score = row
             if width <= 0 or height <= 0:
                 continue
-            landmarks: Landmarks = tuple((float(x), float(y)) for x, y in row[4:14].reshape(5, 2))  # type: ignore[assignment]  # five rows, checked by reshape
-            box = (float(left), float(top), float(left + width), float(top + height))
-            detections.append(Detection(box, landmarks, float(row[14])))
+            landmarks = cast(Landmarks, tuple(zip(points[::2], points[1::2], strict=True)))
+            box = (left, top, left + width, top + height)
+            detections.append(Detection(box, landmarks, score))
         return sorted(detections, key=lambda face: -(face.score or 0.0))
 
 
