@@ -3,14 +3,14 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py and embeddings.py; --weights are the folders of theirs), trains with each of
-the recipe's settings in turn (--recipe, by default release.json), first from ImageNet weights, then
-from where the last one ended, and exports the last as OUT/model.onnx, calibrated on
-the validation faces of all three. After a training with `"mean": true` the recipe goes
-on from the mean of its weights and those of the training before it (OUT/mean_SEED_N).
-Each step goes on where it was when the command is started again; OUT/times.json adds up
-the wall time of each over all starts. --start MODEL (a name, a .safetensors file or a
-run) stands in for all trainings but the last.
+teachers.py, embeddings.py and age_features.py; --weights are the folders of theirs),
+trains with each of the recipe's settings in turn (--recipe, by default release.json),
+first from ImageNet weights, then from where the last one ended, and exports the last
+as OUT/model.onnx, calibrated on the validation faces of all three. After a training
+with `"mean": true` the recipe goes on from the mean of its weights and those of the
+training before it (OUT/mean_SEED_N). Each step goes on where it was when the command is
+started again; OUT/times.json adds up the wall time of each over all starts. --start
+MODEL (a name, a .safetensors file or a run) stands in for all trainings but the last.
 release_weights.py then measures and ships the run.
 """
 
@@ -31,6 +31,9 @@ SOURCES = {
     "aaf": ("aaf.csv", ["--val", "0.08", "--test", "0.12"]),
     "lfw": ("lfw.csv", ["--val", "0.08", "--test", "0.2", "--group-column", "subject"]),
 }
+
+#: What writes a column of embeddings.
+EMBEDDINGS = {"embedding": "embeddings.py", "age_features": "age_features.py"}
 
 
 def main() -> None:
@@ -54,8 +57,10 @@ def main() -> None:
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
-    if any(settings.get("embeddings") for settings in stages):
-        step(out, "embeddings", [sys.executable, HERE / "embeddings.py", *prepared, *folders])
+    columns = {column for settings in stages for column in settings.get("embeddings", ())}
+    for column, script in EMBEDDINGS.items():
+        if column in columns:
+            step(out, column, [sys.executable, HERE / script, *prepared, *folders])
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
     first = len(stages) if arguments.start else 1
     runs: list[Path] = []

@@ -82,7 +82,7 @@ def bare(run: _Run, images: torch.Tensor, ages: torch.Tensor, _epoch: int) -> No
     for _ in range(STEPS):
         run.optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=run.config.bfloat16):
-            predicted, _ = run.model(images)
+            predicted = run.model(images).ages
         run.loss(predicted.float(), ages).mean().backward()
         run.optimiser.step()
 

@@ -62,6 +62,11 @@ class TinyXception(nn.Module):
             self._weights[name] = tensor.contiguous()
 
     def forward(self, images: Tensor) -> Tensor:
+        x = self.features(images)
+        return x @ self._weights["fc/age/weights"] + self._weights["fc/age/bias"]
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the linear layers see: N x 512."""
         x = functional.relu(self._conv(images, "entry_flow/conv_in", 2))
         x = self._reduction(x, "entry_flow/reduction_block_0", first=True)
         x = self._reduction(x, "entry_flow/reduction_block_1")
@@ -69,8 +74,7 @@ class TinyXception(nn.Module):
             x = x + self._chain(x, f"middle_flow/main_block_{number}", 3)
         x = self._reduction(x, "exit_flow/reduction_block")
         x = functional.relu(self._separable(x, "exit_flow/separable_conv"))
-        x = functional.avg_pool2d(x, 7, 2).flatten(1)
-        return x @ self._weights["fc/age/weights"] + self._weights["fc/age/bias"]
+        return functional.avg_pool2d(x, 7, 2).flatten(1)
 
     def _conv(self, x: Tensor, name: str, stride: int) -> Tensor:
         filters = self._weights[f"{name}/filters"]

@@ -52,9 +52,13 @@ class AgeMobileNetV2(nn.Module):
         """Ages in years, shape (N,)."""
         return self.years(self.pooled(images))
 
-    def pooled(self, images: Tensor) -> Tensor:
-        """What the neuron sees: N x 1280, the features' means, with dropout in training."""
-        return cast(Tensor, self.dropout(self.features(images).mean(dim=(2, 3))))
+    def pooled(self, images: Tensor, *, skip: int = 0) -> Tensor:
+        """What the neuron sees: N x 1280, the features' means, with dropout in training.
+
+        With `skip`, `images` are what the first so many blocks have made of them.
+        """
+        features = self.features[skip:] if skip else self.features
+        return cast(Tensor, self.dropout(features(images).mean(dim=(2, 3))))
 
     def years(self, pooled: Tensor) -> Tensor:
         """Ages in years (N,) from what :meth:`pooled` gives."""

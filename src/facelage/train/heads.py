@@ -79,9 +79,12 @@ class TaughtModel(nn.Module):
         self.attributes = nn.ModuleList(_silent(classes) for classes in attributes)
         self.embeddings = nn.ModuleList(_silent(components) for components in embeddings)
 
-    def forward(self, images: Tensor) -> Answers:
-        """Ages and logits of N x 3 x S x S normalised crops."""
-        pooled = self.model.pooled(images)
+    def forward(self, images: Tensor, *, skip: int = 0) -> Answers:
+        """Ages and logits of N x 3 x S x S normalised crops.
+
+        With `skip`, of what the network's first so many blocks have made of them.
+        """
+        pooled = self.model.pooled(images, skip=skip)
         scaled = self.model.head(pooled)
         if self.others is not None:
             scaled = torch.cat([scaled, self.others(pooled)], 1)

@@ -31,6 +31,7 @@ from facelage.files import write_text
 from facelage.metrics import cs, mae
 from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.models.registry import save_weights
+from facelage.train.activation import clamp_in_place
 from facelage.train.averaging import averaged
 from facelage.train.batches import Batch, epoch_batches, predict
 from facelage.train.checkpoint import load_checkpoint, save_checkpoint
@@ -154,6 +155,7 @@ class _Run:
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
+        clamp_in_place(model)
         if config.bfloat16:
             keep_slow_in_float32(model)
         self.model = self.side.heads_for(model).to(memory_format=torch.channels_last)
@@ -209,7 +211,7 @@ class _Run:
         config = self.config
         torch.default_generator.manual_seed(_mix(config.seed, epoch))
         self.model.train()
-        freeze(self.model.model.features, _at(config.frozen or (0,), epoch, config))
+        frozen = freeze(self.model.model.features, _at(config.frozen or (0,), epoch, config))
         total, seen = 0.0, 0
         with (
             self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
@@ -217,7 +219,7 @@ class _Run:
             for step, batch in enumerate(self._batches(epoch), start=1):
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-                    answers = self.model(batch.images)
+                    answers = self.model(frozen(batch.images), skip=len(frozen))
                 losses = taught_losses(answers.ages, batch.targets, self.shares, self.loss)
                 losses = losses + self.side.losses(answers, batch.targets[:, 0], batch.rows)
                 loss = weighted_mean(losses, batch.weights)
