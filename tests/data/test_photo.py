@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from facelage.data import decoding
 from facelage.data import photo as module
 from facelage.data.align import CropSpec, align
 from facelage.data.detect import Detection
@@ -100,6 +101,18 @@ def test_grey_cmyk_and_progressive_photos_are_reduced(picture: np.ndarray) -> No
         full, view = load_image(data).astype(float), open_photo(data).reduced(2)
         means = full.reshape(60, 2, 70, 2, 3).mean((1, 3))
         assert np.abs(view.pixels - means).mean() < 3
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_an_opencv_that_gives_no_rgb_gives_the_same_pixels(
+    mode: str, factor: int, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = jpeg(picture, mode, orientation=6)
+    views = [open_photo(data).reduced(factor).pixels]
+    monkeypatch.setattr(decoding, "_AS_RGB", None)
+    views.append(open_photo(data).reduced(factor).pixels)
+    assert np.array_equal(*views)
 
 
 @pytest.mark.parametrize(

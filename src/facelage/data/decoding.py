@@ -22,6 +22,8 @@ REDUCTIONS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+# From OpenCV 4.11 on: RGB from the decoder itself, without another pass over the pixels.
+_AS_RGB: int | None = getattr(cv2, "IMREAD_COLOR_RGB", None)
 
 
 def check_encoded(data: bytes, max_pixels: int) -> ImageHeader:
@@ -68,23 +70,28 @@ def decode_checked(data: bytes, header: ImageHeader, reduction: int = 1) -> NDAr
     UnreadableImageError
         If OpenCV can't decode it.
     """
-    buffer = np.frombuffer(data, np.uint8)
+    buffer, flags = np.frombuffer(data, np.uint8), REDUCTIONS[reduction]
+    as_rgb = _AS_RGB if header.format == "JPEG" else None
+    if as_rgb is not None:
+        flags = flags & ~cv2.IMREAD_COLOR | as_rgb
     try:
-        bgr = cv2.imdecode(buffer, REDUCTIONS[reduction])
-        if bgr is not None and header.has_alpha:
+        pixels = cv2.imdecode(buffer, flags)
+        if pixels is not None and header.has_alpha:
             bgra = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
-            bgr = _with_alpha(bgr, bgra, premultiplied=header.format == "TIFF")
+            pixels = _with_alpha(pixels, bgra, premultiplied=header.format == "TIFF")
     except cv2.error as error:
         raise UnreadableImageError(
             f"the {header.format} data can't be decoded", got=str(error).strip()
         ) from error
-    if bgr is None:
+    if pixels is None:
         raise UnreadableImageError(
             f"the {header.format} data can't be decoded",
             got=f"{len(data)} bytes",
             fix="open the file in an image viewer; if it shows, save it again as JPEG or PNG",
         )
-    return cast(NDArray[np.uint8], cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    if as_rgb is None:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return cast(NDArray[np.uint8], pixels)
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
