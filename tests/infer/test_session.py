@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from facelage.data.align import CropSpec, fit_crop
 from facelage.errors import InvalidArrayError, WeightsError
 from facelage.infer import AgePredictor
-from facelage.infer.session import CROP_KEY, NAME_KEY, AgeSession
+from facelage.infer.session import CPU_RUN, CROP_KEY, NAME_KEY, AgeSession
 
 
 def tiny_model(path: Path, metadata: dict[str, str]) -> Path:
@@ -48,6 +51,25 @@ def test_the_crop_and_the_name_come_from_the_file(tmp_path: Path) -> None:
     copy = pickle.loads(pickle.dumps(session))
     assert copy.name == "mine"
     assert copy.ages(crops) == pytest.approx(session.ages(crops))
+
+
+@given(st.integers(1, 3 * CPU_RUN + 1))
+@settings(deadline=None, max_examples=12)
+def test_many_crops_are_as_many_as_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, count: int
+) -> None:
+    path = tiny_model(tmp_path_factory.mktemp("m") / "m.onnx", {CROP_KEY: PLAIN.to_json()})
+    session, sizes = AgeSession(path), []
+    run = session._session.run
+    session._session = SimpleNamespace(
+        run=lambda names, feed: (sizes.append(len(feed["input"])), run(names, feed))[1]
+    )
+    crops = np.stack([np.full((32, 32, 3), 2 * value, np.uint8) for value in range(count)])
+    expected = 200 * np.arange(count) / 255
+    assert session.ages(crops) == pytest.approx(expected, abs=1e-4)
+    assert sum(sizes) == count
+    assert max(sizes) == min(count, CPU_RUN)
+    assert session.ages(crops[-1]) == pytest.approx(expected[-1:], abs=1e-4)  # one without N
 
 
 def test_flip_is_the_mean_of_a_face_and_its_mirror_image(
