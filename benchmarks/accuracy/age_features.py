@@ -28,6 +28,7 @@ from facelage.data.manifest import Manifest
 from facelage.data.prepared import agreed_crop
 from facelage.evaluate.baselines import load_spec
 from facelage.evaluate.baselines.cropping import PointsCrop
+from facelage.evaluate.baselines.spec import InputSpec
 from facelage.train.allocator import keep_freed_memory
 
 COLUMN = "age_features"
@@ -50,7 +51,8 @@ def main() -> None:
         print(f"{COLUMN} is there")
         return
     network = TinyXception(read_weights(folder / spec.file)).eval()
-    seen = [Features(network, manifest) for manifest in manifests]
+    [given] = spec.inputs
+    seen = [Features(network, given, manifest) for manifest in manifests]
     pca = PCA(COMPONENTS, random_state=0).fit(np.concatenate([each.vectors for each in seen]))
     print(f"{COMPONENTS} components hold {pca.explained_variance_ratio_.sum():.0%} of the variance")
     for prepared, manifest, each in zip(arguments.prepared, manifests, seen, strict=True):
@@ -65,7 +67,7 @@ def main() -> None:
 class Features:
     """The rows of a manifest's training split, and the network's features of their faces."""
 
-    def __init__(self, network: TinyXception, manifest: Manifest) -> None:
+    def __init__(self, network: TinyXception, given: InputSpec, manifest: Manifest) -> None:
         frame = manifest.frame
         ours = ((frame["status"] == "ok") & (frame["split"] == "train")).to_numpy()
         self.rows = np.flatnonzero(ours)
@@ -74,14 +76,15 @@ class Features:
         parts = []
         for start in tqdm(range(0, len(self.rows), CHUNK), desc=f"{manifest.root.name} {COLUMN}"):
             part = np.arange(start, min(start + CHUNK, len(self.rows)))
-            parts.append(features(network, store.batch(part), size))
+            parts.append(features(network, given, store.batch(part), size))
         self.vectors = np.concatenate(parts)
 
 
 @torch.inference_mode()
-def features(network: TinyXception, padded: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+def features(
+    network: TinyXception, given: InputSpec, padded: NDArray[np.uint8], size: int
+) -> NDArray[np.float32]:
     """N x 512 of padded crops (N x P x P x 3, RGB, uint8) with a middle of `size` pixels."""
-    [given] = load_spec(HERE / "face_api.toml").inputs
     assert isinstance(given.crop, PointsCrop)
     scale = given.size / (given.crop.side * size)
     middle = (padded.shape[1] - 1) / 2

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--batch-size",
     type=int,
-    help="Photos a run of the network.  [default: 32, with several workers 2]",
+    help="Photos whose faces go to the network together.  [default: 32, with several workers 2]",
 )
 @click.option(
     "--workers",

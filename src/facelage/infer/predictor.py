@@ -149,7 +149,8 @@ class AgePredictor:
         images:
             Anything that :meth:`predict` takes, any number.
         batch_size:
-            Images a run of the network; it changes speed and memory, not ages. By
+            Images whose faces go to the network together (on a CPU in runs of at most
+            8 faces); it changes speed and memory, not ages. By
             default 32, and 2 for each of several workers, so that they end together.
         workers:
             Threads, each of which takes `batch_size` images at a time from file to
