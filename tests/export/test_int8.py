@@ -15,6 +15,7 @@ from facelage.export import export_int8, export_self_contained
 from facelage.export.ranges import activation_ranges
 from facelage.infer.session import AgeSession
 from facelage.models import get_weights, load_weights
+from facelage.onnx_sessions import open_session
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +55,20 @@ def test_a_third_of_the_bytes_and_nearly_the_same_ages(shipped: tuple[Path, Path
 
 
 def test_the_mean_age_of_the_faces_stays(small: Path, crops: np.ndarray) -> None:
-    wanted = AgeSession(tiny.lively_onnx()).ages(crops)
-    assert AgeSession(small).ages(crops).mean() == pytest.approx(wanted.mean(), abs=0.01)
+    """What the network says: an untrained one also ages below 0, which ages() cuts off."""
+    images = {"input": normalise(crops, AgeSession(small).crop)}
+    found, wanted = (
+        open_session(path).run(None, images)[0] for path in (small, tiny.lively_onnx())
+    )
+    assert found.mean() == pytest.approx(wanted.mean(), abs=1e-3)
 
 
-def test_all_but_three_convolutions_have_8_bits_and_a_scale_a_channel(small: Path) -> None:
+def test_all_but_two_convolutions_have_8_bits_and_a_scale_a_channel(small: Path) -> None:
     model = onnx.load(small)
     held = {item.name: item for item in model.graph.initializer}
     made = {output: node for node in model.graph.node for output in node.output}
     every = [node for node in model.graph.node if node.op_type == "Conv"]
-    first, convolutions = every[:3], every[3:]
+    first, convolutions = every[:2], every[2:]
     for node in first:
         assert held[node.input[1]].data_type == onnx.TensorProto.FLOAT, node.name
     assert len(convolutions) == 49
