@@ -1,10 +1,11 @@
 """The mean of trained models' weights, as one model ("model soup", Wortsman et al., 2022).
 
-    python benchmarks/accuracy/average.py OUT RUN RUN...
+    python benchmarks/accuracy/average.py OUT MODEL MODEL... [--kept]
 
-takes each run's last weights and writes a run's folder with the mean and the last
-RUN's config.json. The runs must come from one another by further training: only then
-lies a good model between them.
+takes each MODEL's weights, a .safetensors file or a run (its last weights; with --kept those
+with the lowest validation loss), and writes a run's folder with the mean and the last run's
+config.json. The models must come from one another, or from the same model, by further
+training: only then lies a good model between them.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ from facelage.models import load_weights, save_weights
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--kept", action="store_true")
     arguments = parser.parse_args()
-    files = [run / "last.safetensors" for run in arguments.runs]
+    name = "best.safetensors" if arguments.kept else "last.safetensors"
+    runs = [path for path in arguments.models if path.is_dir()]
+    files = [path / name if path in runs else path for path in arguments.models]
     models, crops = zip(*map(load_weights, files), strict=True)
     if len({crop.digest() for crop in crops}) > 1:
         raise SystemExit("the models were trained on different crops")
     mean = models[0]
     states = [model.state_dict() for model in models]
-    for name, value in states[0].items():
+    for key, value in states[0].items():
         if value.is_floating_point():
-            value.copy_(sum(state[name] for state in states) / len(states))
+            value.copy_(sum(state[key] for state in states) / len(states))
     save_weights(mean, arguments.out / "best.safetensors", crops[0])
-    write_text(arguments.out / "config.json", (arguments.runs[-1] / "config.json").read_text())
+    for run in runs[-1:]:
+        write_text(arguments.out / "config.json", (run / "config.json").read_text())
 
 
 if __name__ == "__main__":
