@@ -185,7 +185,7 @@ def test_impossible_coverage_is_refused(coverage: float, calibration: Calibratio
 
 def test_coverage_beyond_the_calibration_faces_is_refused(calibration: Calibration) -> None:
     assert calibration.interval(30.0, 0.999).shape == (2,)
-    with pytest.raises(ConfigError, match=r"too near 1; got: 0\.9999; expected: at most 0\.9995"):
+    with pytest.raises(ConfigError, match=r"too near 1; got: 0\.9999; expected: at most 0\.9990"):
         calibration.interval(30.0, 0.9999)
 
 

@@ -1,12 +1,12 @@
 """How sure an age is: conformal intervals from the errors on faces set aside.
 
-Conformal prediction (Vovk et al., 2005; Lei et al., JASA 113(523), 2018). Errors are measured
-in units of what is usual at the predicted age, as the faces of the other half have it (Vovk,
-"Cross-conformal predictors", 2015), and for such a face where the model has a spread for it
-(:mod:`facelage.infer.spread`). If new faces are like the calibration's, an interval of
-coverage 0.9 holds the true age nine times in ten. It promises nothing for one person, for one
-group, or for faces of another kind; what the intervals of shipped weights cover elsewhere is in
-the model card.
+Split-conformal prediction (Vovk et al., 2005; Lei et al., JASA 113(523), 2018)
+with errors measured in units of what is usual at the predicted age, and for such a
+face where the model has a spread for it (:mod:`facelage.infer.spread`): if new
+faces are like the calibration's, an interval of coverage 0.9 holds the true age
+nine times in ten. It promises nothing for one person, for one group, or for
+faces of another kind; what the intervals of shipped weights cover elsewhere is
+in the model card.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Calibration:
         spread: ArrayLike = 1.0,
         *,
         bandwidth: float = 5.0,
-        balance: float = 0.5,
-        even: int = 20,
+        balance: float = 1.0,
+        even: int = 10,
     ) -> Calibration:
         """A calibration from faces that the model was not trained on.
 
@@ -116,11 +116,9 @@ class Calibration:
 
         Notes
         -----
-        Every second face (by predicted age) sets scales, in units of which the errors of
-        the others are, and the other way round; the means of the two scales are kept. So
-        no error is measured by a scale that saw it, and each face serves twice. With one
-        half's scales and the other's errors alone (split-conformal prediction) the promise
-        would be exact, with the two together it is nearly so.
+        Every second face (by predicted age) sets the scales and the others the
+        residuals, since the guarantee needs residuals that the scales did not see.
+        It holds whatever the scales are, so that these may favour rare ages.
         """
         a, b = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
         if a.ndim != 1 or a.shape != b.shape or len(a) < FEWEST or not np.isfinite(a + b).all():
@@ -130,18 +128,24 @@ class Calibration:
                 + ("" if np.isfinite(a).all() and np.isfinite(b).all() else ", some not a number"),
                 expected=f"two equal rows of at least {FEWEST} ages",
             )
-        errors = (a - b) / _spread(spread, b)
+        unit = _spread(spread, b)
         order = np.lexsort((a, b))
-        halves = order[::2], order[1::2]
-        scales = [
-            _shaped(a[half], b[half], errors[half], bandwidth, balance, even) for half in halves
-        ]
-        residuals = [
-            _scaled(errors[other], b[other], _KNOTS, *pair)
-            for pair, other in zip(scales, halves[::-1], strict=True)
-        ]
-        low, high = np.mean(scales, axis=0)
-        return cls(_KNOTS, _row(low), _row(high), _row(np.sort(np.concatenate(residuals))))
+        shaping, ranking = order[::2], order[1::2]
+        knots = np.asarray(_KNOTS)
+        distance = (knots[:, None] - b[shaping][None, :]) / bandwidth
+        # The nearest faces count at least a little, so that no knot is left without any.
+        nearest = np.abs(distance).min(1, keepdims=True)
+        kernel = np.exp(-0.5 * (distance**2 - nearest**2))
+        kernel *= balance_weights(np.maximum(a[shaping], 0), balance)
+        errors = (a - b) / unit
+        decades = np.clip(a[shaping] // 10, 0, 9).astype(int)
+        low, high = _scales(kernel, errors[shaping])
+        for _ in range(even):
+            scaled = _scaled(errors[shaping], b[shaping], knots, low, high)
+            kernel *= _more_for_missed(scaled, decades)[decades]
+            low, high = _scales(kernel, errors[shaping])
+        residuals = _scaled(errors[ranking], b[ranking], knots, low, high)
+        return cls(_KNOTS, _row(low), _row(high), _row(np.sort(residuals)))
 
     def interval(
         self, age: ArrayLike, coverage: float = 0.9, spread: ArrayLike = 1.0
@@ -226,30 +230,6 @@ class Calibration:
             raise WeightsError(
                 "the model's calibration can't be read", got=f"{text[:80]!r} ({error})"
             ) from error
-
-
-def _shaped(
-    true: NDArray[np.float64],
-    predicted: NDArray[np.float64],
-    errors: NDArray[np.float64],
-    bandwidth: float,
-    balance: float,
-    even: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The low and high scales that these faces ask for, at each knot."""
-    knots = np.asarray(_KNOTS)
-    distance = (knots[:, None] - predicted[None, :]) / bandwidth
-    # The nearest faces count at least a little, so that no knot is left without any.
-    nearest = np.abs(distance).min(1, keepdims=True)
-    kernel = np.exp(-0.5 * (distance**2 - nearest**2))
-    kernel *= balance_weights(np.maximum(true, 0), balance)
-    decades = np.clip(true // 10, 0, 9).astype(int)
-    low, high = _scales(kernel, errors)
-    for _ in range(even):
-        scaled = _scaled(errors, predicted, knots, low, high)
-        kernel *= _more_for_missed(scaled, decades)[decades]
-        low, high = _scales(kernel, errors)
-    return low, high
 
 
 def _scales(
