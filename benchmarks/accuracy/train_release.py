@@ -8,11 +8,9 @@ trains with each of the recipe's settings in turn (--recipe, by default release.
 first from ImageNet weights, then from where the last one ended, and exports the last
 as OUT/model.onnx, calibrated on the validation faces of all three. After a training
 with `"mean": true` the recipe goes on from the mean of its weights and those of the
-training before it (OUT/mean_SEED_N). The last may have `"seeds": 2`: it is done with the
-next seed too, from the same start, and the mean of the two is exported. Each step goes on
-where it was when the command is started again; OUT/times.json adds up the wall time of
-each over all starts. --start MODEL (a name, a .safetensors file or a run) stands in for
-all trainings but the last.
+training before it (OUT/mean_SEED_N). Each step goes on where it was when the command is
+started again; OUT/times.json adds up the wall time of each over all starts. --start
+MODEL (a name, a .safetensors file or a run) stands in for all trainings but the last.
 release_weights.py then measures and ships the run.
 """
 
@@ -67,18 +65,17 @@ def main() -> None:
     first = len(stages) if arguments.start else 1
     runs: list[Path] = []
     for number, settings in enumerate(stages[first - 1 :], start=first):
-        mean, seeds = settings.pop("mean", False), settings.pop("seeds", 1)
+        mean = settings.pop("mean", False)
+        runs.append(run := out / f"run_{arguments.seed}_{number}")
         config = out / f"stage_{number}.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
-        for seed in range(arguments.seed, arguments.seed + seeds):
-            runs.append(run := out / f"run_{seed}_{number}")
-            step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
-                                            "--config", config, "--seed", seed])  # fmt: skip
+        step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
+                                        "--config", config,
+                                        "--seed", arguments.seed])  # fmt: skip
         trained, start = run, ["--weights", run / "last.safetensors"]
-        if mean or seeds > 1:
+        if mean:
             trained = out / f"mean_{arguments.seed}_{number}"
-            parts = [*runs[-seeds:], "--kept"] if seeds > 1 else runs[-2:]
-            step(out, trained.name, [sys.executable, HERE / "average.py", trained, *parts])
+            step(out, trained.name, [sys.executable, HERE / "average.py", trained, *runs[-2:]])
             start = ["--weights", trained]
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
     step(out, "export", [*FACELAGE, "export", trained, out / "model.onnx",

@@ -342,12 +342,8 @@ def normalise(crops: ArrayLike, spec: CropSpec = DEFAULT_CROP) -> NDArray[np.flo
     pixels = as_crops(crops, spec.size)
     mean = np.asarray(spec.mean, np.float32)
     std = np.asarray(spec.std, np.float32)
-    scale, offset = 1 / (255 * std), mean / std
-    count, height, width, _ = pixels.shape
-    planes = np.empty((count, 3, height, width), np.float32)
-    # Planes first: on interleaved pixels the same sums take six times as long.
-    for channel, plane in enumerate(cv2.split(pixels.reshape(-1, width, 3))):
-        into = planes[:, channel]
-        np.multiply(plane.reshape(count, height, width), scale[channel], out=into)
-        into -= offset[channel]
+    # Planes first, and in place: on interleaved pixels the same sums take six times as long.
+    planes = pixels.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    planes *= (1 / (255 * std))[:, None, None]
+    planes -= (mean / std)[:, None, None]
     return planes
