@@ -119,6 +119,8 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(name: str) -> None:
         ("sizes", 96),
         ("sizes", ["96"]),
         ("sizes", [96.5]),
+        ("live", "teacher.onnx"),
+        ("live", [3]),
         ("source_weights", ["lfw"]),
         ("source_weights", {"lfw": "half"}),
     ],
@@ -164,6 +166,8 @@ def test_no_more_blocks_are_frozen_than_there_are(frozen: tuple[int, ...]) -> No
 def test_where_weights_lie_is_no_other_course_but_having_them_is() -> None:
     assert TrainConfig(weights="a").same_course(TrainConfig(weights="b"))
     assert not TrainConfig(weights="a").same_course(TrainConfig())
+    assert TrainConfig(live=("a",)).same_course(TrainConfig(live=("b",)))
+    assert not TrainConfig(live=("a",)).same_course(TrainConfig())
 
 
 def test_names_with_weights_have_one_order() -> None:

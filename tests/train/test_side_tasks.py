@@ -68,3 +68,17 @@ def test_a_task_that_is_not_in_the_manifest_is_named(train: Manifest) -> None:
         SideTasks(train, TrainConfig(attributes={"race": 1.0}))
     with pytest.raises(ManifestError, match="no column voice"):
         SideTasks(train, TrainConfig(embeddings={"voice": 1.0}))
+
+
+def test_a_trained_models_teachers_begin_with_what_it_knows(train: Manifest) -> None:
+    model = AgeMobileNetV2(30.0, 12.0)
+    torch.nn.init.constant_(model.head.bias, 1.5)
+    teachers = {"a": 1.0, "b": 1.0}
+    trained = SideTasks(train, TrainConfig(weights="x", teachers=teachers)).heads_for(model).others
+    fresh = SideTasks(train, TrainConfig(teachers=teachers)).heads_for(model).others
+    assert trained is not None
+    assert fresh is not None
+    for name in ("weight", "bias"):
+        own = getattr(model.head, name)
+        assert torch.equal(getattr(trained, name), own.expand_as(getattr(trained, name)))
+        assert not torch.equal(getattr(fresh, name), own.expand_as(getattr(fresh, name)))

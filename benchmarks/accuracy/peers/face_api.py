@@ -62,8 +62,11 @@ class TinyXception(nn.Module):
             self._weights[name] = tensor.contiguous()
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.features(images)
-        return x @ self._weights["fc/age/weights"] + self._weights["fc/age/bias"]
+        return self.age(self.features(images))
+
+    def age(self, seen: Tensor) -> Tensor:
+        """N x 1 years of N x 512 features."""
+        return seen @ self._weights["fc/age/weights"] + self._weights["fc/age/bias"]
 
     def features(self, images: Tensor) -> Tensor:
         """What the linear layers see: N x 512."""

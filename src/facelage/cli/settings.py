@@ -84,6 +84,12 @@ _OPTIONS = (
         callback=_pairs,
         help="COLUMN=SHARE: share of a teacher's neuron in the model that is kept.",
     ),
+    click.option(
+        "--live",
+        multiple=True,
+        type=click.Path(dir_okay=False),
+        help="ONNX file of a teacher that is asked about every training crop as it is.",
+    ),
     _setting(
         "distribution", float, "Loss weight of a head for the distribution of ages (training only)."
     ),
@@ -143,7 +149,7 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> TrainConfig:
                 raise ConfigError(
                     f"{name} can't be read", got=text, expected=f"like {example}"
                 ) from error
-    for name in ("source_weights", "teachers", "blend", "attributes", "embeddings"):
+    for name in ("source_weights", "teachers", "blend", "live", "attributes", "embeddings"):
         if not given[name]:
             del given[name]
     changes = {name: value for name, value in given.items() if value is not None}

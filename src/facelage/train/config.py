@@ -37,6 +37,9 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "float": _number,
     "bool": lambda value: isinstance(value, bool),
     "tuple[int, ...]": lambda value: isinstance(value, (tuple, list)) and all(map(_whole, value)),
+    "tuple[str, ...]": lambda value: (
+        isinstance(value, (tuple, list)) and all(isinstance(part, str) for part in value)
+    ),
     "dict[str, float]": lambda value: (
         isinstance(value, Mapping) and all(map(_number, value.values()))
     ),
@@ -101,6 +104,10 @@ class TrainConfig:
         manifests' column of its answers (years); each gets a neuron of its own.
     blend:
         Share of a teacher's neuron in the neuron that is validated and kept.
+    live:
+        ONNX files of teachers and embedding networks that are asked about every training
+        crop as it is; an output's name is the column that it stands in for
+        (:class:`facelage.train.live.LiveTeachers`).
     distribution:
         Loss weight of a head that gives the age as a distribution over whole years,
         in training only; 0 has none.
@@ -147,6 +154,7 @@ class TrainConfig:
     source_weights: dict[str, float] = field(default_factory=dict)
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)
+    live: tuple[str, ...] = ()
     distribution: float = 0.0
     attributes: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, float] = field(default_factory=dict)
@@ -229,7 +237,7 @@ class TrainConfig:
                     f"{entry.name} is of the wrong kind", got=repr(value), expected=kind
                 )
         # JSON has no tuples, and a caller may go on changing a list of theirs.
-        for name in ("sizes", "frozen"):
+        for name in ("sizes", "frozen", "live"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         # Neurons stand in the order of the names, and a file keeps no other.
         for name in _WEIGHTS:
@@ -238,7 +246,7 @@ class TrainConfig:
     def same_course(self, other: TrainConfig) -> bool:
         """Whether `other` describes the same run, so that either may go on with it.
 
-        Where the initial weights lie, threads, memory and logs may differ.
+        Where the initial weights and live teachers lie, threads, memory and logs may differ.
         """
 
         def course(config: TrainConfig) -> TrainConfig:
@@ -246,6 +254,7 @@ class TrainConfig:
                 config,
                 backbone=None,
                 weights=None if config.weights is None else "given",
+                live=("given",) * len(config.live),
                 threads=0,
                 memory_gb=0.0,
                 tensorboard=False,

@@ -12,6 +12,7 @@ from facelage.data.align import CropSpec
 from facelage.data.manifest import MAX_AGE, Manifest
 from facelage.errors import ManifestError
 from facelage.train.config import TrainConfig
+from facelage.train.live import LiveTeachers
 
 
 def check_rows(split: str, part: Manifest) -> None:
@@ -55,16 +56,24 @@ def source_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
     return weights
 
 
-def teacher_targets(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
+def teacher_targets(
+    train: Manifest, config: TrainConfig, live: LiveTeachers | None = None
+) -> NDArray[np.float32]:
     """The label of each row and its teachers' answers: N x (1 + teachers), NaN where there is none.
+
+    Live teachers have not been asked yet.
 
     Raises
     ------
     ManifestError
         If a teacher has no column, or it holds something else than ages.
     """
+    live = live or LiveTeachers()
     columns = [train.ages()]
     for name in config.teachers:
+        if name in live:
+            columns.append(np.full(len(train), math.nan))
+            continue
         if name not in train.frame:
             raise ManifestError(
                 "a teacher's answers are not in the manifests",
@@ -82,16 +91,25 @@ def teacher_targets(train: Manifest, config: TrainConfig) -> NDArray[np.float32]
     return np.stack(columns, 1).astype(np.float32)
 
 
-def identity(train: Manifest, val: Manifest, crop: CropSpec, config: TrainConfig) -> str:
+def identity(
+    train: Manifest,
+    val: Manifest,
+    crop: CropSpec,
+    config: TrainConfig,
+    live: LiveTeachers | None = None,
+) -> str:
     """A digest of the crops' names, their ages, what is taught beside them, and the crop."""
+    live = live or LiveTeachers()
     digest = hashlib.sha256(crop.digest().encode())
     for part in (train, val):
         for name, age in zip(part.frame["crop"], part.ages(), strict=True):
             digest.update(f"{name}\t{age:g}\n".encode())
         digest.update(b"\n")
     if config.teachers:
-        digest.update(teacher_targets(train, config).tobytes())
-    for name in (*config.attributes, *config.embeddings):
+        digest.update(teacher_targets(train, config, live).tobytes())
+    if live:
+        digest.update(live.digest())
+    for name in (*config.attributes, *(name for name in config.embeddings if name not in live)):
         digest.update(f"{name}\n".encode())
         digest.update("\n".join(map(str, train.frame[name])).encode())
     return digest.hexdigest()

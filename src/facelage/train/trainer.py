@@ -40,6 +40,7 @@ from facelage.train.freezing import freeze
 from facelage.train.heads import TaughtModel
 from facelage.train.initial import new_model
 from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
+from facelage.train.live import LiveTeachers, with_answers
 from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import get_loss, taught_losses, weighted_mean
 from facelage.train.optim import make_optimiser, make_schedule
@@ -150,8 +151,11 @@ class _Run:
     ) -> None:
         self.config, self.crop, self.folder, self.progress = config, crop, folder, progress
         self.train_ages, self.val_ages = train.ages(), val.ages()
-        self.side = SideTasks(train, config)  # names a column that is not there
-        self.identity = identity(train, val, crop, config)
+        self.live = LiveTeachers(
+            config.live, config.teachers, config.embeddings, threads=config.threads
+        )
+        self.side = SideTasks(train, config, self.live)  # names a column that is not there
+        self.identity = identity(train, val, crop, config, self.live)
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
@@ -177,7 +181,7 @@ class _Run:
                 balance_weights(self.train_ages, config.balance, limit=config.balance_limit)
             )
             self.weights = source_weights(train, config)
-            self.targets = teacher_targets(train, config)
+            self.targets = teacher_targets(train, config, self.live)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)
             self.val_store = CropStore(val, memory_gb=memory, progress=progress)
             self.train_store.check(crop)
@@ -217,11 +221,13 @@ class _Run:
             self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
         ):
             for step, batch in enumerate(self._batches(epoch), start=1):
+                said = self.live.ask(batch.images)
+                targets = with_answers(batch.targets, config.teachers, said)
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
                     answers = self.model(frozen(batch.images), skip=len(frozen))
-                losses = taught_losses(answers.ages, batch.targets, self.shares, self.loss)
-                losses = losses + self.side.losses(answers, batch.targets[:, 0], batch.rows)
+                losses = taught_losses(answers.ages, targets, self.shares, self.loss)
+                losses = losses + self.side.losses(answers, targets[:, 0], batch.rows, said)
                 loss = weighted_mean(losses, batch.weights)
                 value = loss.item()
                 if not math.isfinite(value):
