@@ -8,9 +8,8 @@ folders of theirs), trains with each of the recipe's settings in turn (--recipe,
 default release.json), first from ImageNet weights, then from where the last one ended,
 and exports the last as OUT/model.onnx, calibrated on the validation faces of all three.
 After a training with `"mean": true` the recipe goes on from the mean of its weights and
-those of the training before it (OUT/mean_SEED_N), after one with `"best": true` from the
-epoch with the lowest validation loss instead of the last. Each step goes on where it was
-when the command is started again; OUT/times.json adds up the wall time of each over all
+those of the training before it (OUT/mean_SEED_N). Each step goes on where it was when
+the command is started again; OUT/times.json adds up the wall time of each over all
 starts. --start MODEL (a name, a .safetensors file or a run) stands in for all trainings
 but the last.
 release_weights.py then measures and ships the run.
@@ -73,7 +72,7 @@ def main() -> None:
     first = len(stages) if arguments.start else 1
     runs: list[Path] = []
     for number, settings in enumerate(stages[first - 1 :], start=first):
-        mean, best = settings.pop("mean", False), settings.pop("best", False)
+        mean = settings.pop("mean", False)
         runs.append(run := out / f"run_{arguments.seed}_{number}")
         if "live" in settings:
             settings["live"] = [str(out / name) for name in settings["live"]]
@@ -82,8 +81,7 @@ def main() -> None:
         step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
                                         "--config", config,
                                         "--seed", arguments.seed])  # fmt: skip
-        end = run / ("best.safetensors" if best else "last.safetensors")
-        trained, start = run, ["--weights", end]
+        trained, start = run, ["--weights", run / "last.safetensors"]
         if mean:
             trained = out / f"mean_{arguments.seed}_{number}"
             step(out, trained.name, [sys.executable, HERE / "average.py", trained, *runs[-2:]])
