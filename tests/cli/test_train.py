@@ -44,3 +44,11 @@ def test_settings_that_cannot_be_are_refused(facelage: Callable, tmp_path: Path)
         assert done.code in (1, 2)
         assert "Traceback" not in done.err
     assert len(Manifest.load(data)) == 20
+
+
+def test_live_teachers_are_files_of_models(facelage: Callable, tmp_path: Path) -> None:
+    data, lost = prepared(tmp_path / "faces"), tmp_path / "none.onnx"
+    arguments = ["--teacher", "elder=1", "--live", lost, "--no-progress"]
+    done = facelage("train", data, "--run", tmp_path / "run", *arguments)
+    assert done.code == 1
+    assert f"no such live teacher\n  got: {lost}\n" in done.err
