@@ -7,8 +7,8 @@ switched on and others hardly ever. Those that the next convolution can best mak
 squares on training faces of the PREPARED folders, one channel after the other, as in optimal
 brain surgeon, Hassibi and Stork, 1993) are set to 0 for every picture, and its weights make up
 for them. The network stays MobileNetV2, and silent channels stay silent in further training,
-since nothing comes back through them. `facelage export --int8` leaves them out. OUT is written
-as a run's folder; train it further (`--weights OUT`), which wins back what was lost.
+since nothing comes back through them. `facelage export --int8` leaves them out. OUT is a folder
+to train further from (`--weights OUT`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from facelage.export import labelled_faces
 from facelage.models import load_weights, save_weights
 from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.train.batches import to_input
-from facelage.train.config import TrainConfig
 
 FACES = 800  # of each folder
 PLACES = 64  # of each face
@@ -44,8 +43,6 @@ def main() -> None:
     lost = silence(model, seen, arguments.keep)
     print(f"{arguments.keep} channels kept, {lost:.2%} of the next ones' variance lost")
     save_weights(model, arguments.out / "best.safetensors", crop)
-    save_weights(model, arguments.out / "last.safetensors", crop)
-    (arguments.out / "config.json").write_text(TrainConfig().to_json(), encoding="utf-8")
 
 
 def front(model: AgeMobileNetV2) -> tuple[nn.Sequential, nn.Conv2d, nn.BatchNorm2d]:
