@@ -7,8 +7,8 @@ switched on and others hardly ever. Those that the next convolution can best mak
 squares on training faces of the PREPARED folders, one channel after the other, as in optimal
 brain surgeon, Hassibi and Stork, 1993) are set to 0 for every picture, and its weights make up
 for them. The network stays MobileNetV2, and silent channels stay silent in further training,
-since nothing comes back through them. `facelage export --int8` leaves them out. OUT is a folder
-to train further from (`--weights OUT`).
+since nothing comes back through them. `facelage export --int8` leaves them out. MODEL is as for
+`facelage train --weights`; OUT is a run's folder, with its config.json where MODEL is one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from facelage.data.align import CropSpec
 from facelage.export import labelled_faces
+from facelage.files import write_text
 from facelage.models import load_weights, save_weights
 from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.train.batches import to_input
@@ -43,6 +44,9 @@ def main() -> None:
     lost = silence(model, seen, arguments.keep)
     print(f"{arguments.keep} channels kept, {lost:.2%} of the next ones' variance lost")
     save_weights(model, arguments.out / "best.safetensors", crop)
+    config = Path(arguments.model) / "config.json"
+    if config.is_file():
+        write_text(arguments.out / "config.json", config.read_text(encoding="utf-8"))
 
 
 def front(model: AgeMobileNetV2) -> tuple[nn.Sequential, nn.Conv2d, nn.BatchNorm2d]:
