@@ -56,12 +56,12 @@ def test_ages_stay_for_any_picture(where: str) -> None:
     assert ages(model, images) == pytest.approx(wanted, abs=2e-3)
 
 
-def test_the_shipped_front_has_24_channels_and_no_bottleneck() -> None:
+def test_the_shipped_front_has_16_channels_and_no_bottleneck() -> None:
     weights = get_weights()
     model = onnx.load(weights.path("onnx"))
     shorten_front(model, weights.crop)
     shapes = [layer.weights.shape for layer in convolutions(model)[:4]]
-    assert shapes == [(24, 3, 3, 3), (24, 1, 3, 3), (96, 24, 1, 1), (96, 1, 3, 3)]
+    assert shapes == [(16, 3, 3, 3), (16, 1, 3, 3), (96, 16, 1, 1), (96, 1, 3, 3)]
 
 
 def test_nothing_that_a_picture_makes_exceeds_the_bound() -> None:
