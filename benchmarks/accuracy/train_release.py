@@ -3,16 +3,16 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py, embeddings.py, age_features.py and live_teacher.py; --weights are the
-folders of theirs), trains with each of the recipe's settings in turn (--recipe, by
-default release.json), first from ImageNet weights, then from where the last one ended,
-and exports the last as OUT/model.onnx, calibrated on the validation faces of all three.
-After a training with `"mean": true` the recipe goes on from the mean of its weights and
-those of the training before it (OUT/mean_SEED_N); after one with `"narrow": 16` from
-its best epoch, narrowed to so many first channels (OUT/narrow_SEED_N). Each step goes
-on where it was when the command is started again; OUT/times.json adds up the wall time
-of each over all starts. --start MODEL (a name, a .safetensors file or a run) stands in
-for all trainings but the last. release_weights.py then measures and ships the run.
+teachers.py, embeddings.py and age_features.py; --weights are the folders of theirs),
+trains with each of the recipe's settings in turn (--recipe, by default release.json),
+first from ImageNet weights, then from where the last one ended, and exports the last as
+OUT/model.onnx, calibrated on the validation faces of all three. After a training with
+`"mean": true` the recipe goes on from the mean of its weights and those of the training
+before it (OUT/mean_SEED_N); after one with `"narrow": 16` from its best epoch, narrowed
+to so many first channels (OUT/narrow_SEED_N). Each step goes on where it was when the
+command is started again; OUT/times.json adds up the wall time of each over all starts.
+--start MODEL (a name, a .safetensors file or a run) stands in for all trainings but the
+last. release_weights.py then measures and ships the run.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ SOURCES = {
 
 #: What writes a column of embeddings.
 EMBEDDINGS = {"embedding": "embeddings.py", "age_features": "age_features.py"}
-#: The teacher that is asked about every crop, as a recipe's `live` names it.
-LIVE = "face_api_live.onnx"
 
 
 def main() -> None:
@@ -64,17 +62,12 @@ def main() -> None:
     for column, script in EMBEDDINGS.items():
         if column in columns:
             step(out, column, [sys.executable, HERE / script, *prepared, *folders])
-    if any("live" in settings for settings in stages):
-        step(out, "live teacher", [sys.executable, HERE / "live_teacher.py", *prepared, *folders,
-                                   "--out", out / LIVE])  # fmt: skip
     start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
     first = len(stages) if arguments.start else 1
     runs: list[Path] = []
     for number, settings in enumerate(stages[first - 1 :], start=first):
         mean, narrow = settings.pop("mean", False), settings.pop("narrow", None)
         runs.append(run := out / f"run_{arguments.seed}_{number}")
-        if "live" in settings:
-            settings["live"] = [str(out / name) for name in settings["live"]]
         config = out / f"stage_{number}.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
         step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
