@@ -81,7 +81,7 @@ def main() -> None:
     pca = PCA(COMPONENTS, random_state=0).fit(np.concatenate(vectors))
     print(f"{COMPONENTS} components hold {pca.explained_variance_ratio_.sum():.0%} of the variance")
     teacher = LiveFaceApi(network, given, agreed_crop(arguments.prepared, None), pca).eval()
-    write_bytes(arguments.out, to_onnx(teacher))
+    write_bytes(arguments.out, to_onnx(teacher, ["teacher_face_api", "age_features"]))
 
 
 def some(prepared: Path) -> Manifest:
@@ -89,7 +89,8 @@ def some(prepared: Path) -> Manifest:
     return Manifest(manifest.frame.iloc[::EVERY], manifest.root)
 
 
-def to_onnx(teacher: LiveFaceApi) -> bytes:
+def to_onnx(teacher: nn.Module, outputs: list[str]) -> bytes:
+    """A live teacher for normalised crops, N x 3 x S x S, as the bytes of an ONNX file."""
     free = {
         0: torch.export.Dim("batch"),
         2: torch.export.Dim("height"),
@@ -99,7 +100,7 @@ def to_onnx(teacher: LiveFaceApi) -> bytes:
         teacher,
         (torch.zeros(2, 3, 128, 120),),
         input_names=["images"],
-        output_names=["teacher_face_api", "age_features"],
+        output_names=outputs,
         dynamic_shapes={"images": free},
         dynamo=True,
         verbose=False,
