@@ -13,8 +13,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from facelage.data.align import CropSpec
 from facelage.files import write_text
 from facelage.models import load_weights, save_weights
+from facelage.models.mobilenet import AgeMobileNetV2
+
+
+def load_alike(files: list[Path]) -> tuple[list[AgeMobileNetV2], CropSpec]:
+    """Several models and the one crop that all of them take."""
+    models, crops = zip(*map(load_weights, files), strict=True)
+    if len({crop.digest() for crop in crops}) > 1:
+        raise SystemExit("the models were trained on different crops")
+    return list(models), crops[0]
 
 
 def main() -> None:
@@ -26,15 +36,13 @@ def main() -> None:
     name = "best.safetensors" if arguments.kept else "last.safetensors"
     runs = [path for path in arguments.models if path.is_dir()]
     files = [path / name if path in runs else path for path in arguments.models]
-    models, crops = zip(*map(load_weights, files), strict=True)
-    if len({crop.digest() for crop in crops}) > 1:
-        raise SystemExit("the models were trained on different crops")
+    models, crop = load_alike(files)
     mean = models[0]
     states = [model.state_dict() for model in models]
     for key, value in states[0].items():
         if value.is_floating_point():
             value.copy_(sum(state[key] for state in states) / len(states))
-    save_weights(mean, arguments.out / "best.safetensors", crops[0])
+    save_weights(mean, arguments.out / "best.safetensors", crop)
     for run in runs[-1:]:
         write_text(arguments.out / "config.json", (run / "config.json").read_text())
 

@@ -11,20 +11,21 @@ that is there is left as it is.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from average import load_alike
 from live_teacher import to_onnx
 from torch import Tensor, nn
 
 from facelage.files import write_bytes
-from facelage.models import load_weights
 
 
 class MeanAnswer(nn.Module):
     """The mean age, N x 1, of models that give N x 1 each."""
 
-    def __init__(self, models: list[nn.Module]) -> None:
+    def __init__(self, models: Sequence[nn.Module]) -> None:
         super().__init__()
         self.models = nn.ModuleList(models)
 
@@ -41,10 +42,8 @@ def main() -> None:
     if arguments.out.is_file():
         print(f"{arguments.out} is there")
         return
-    models, crops = zip(*map(load_weights, arguments.models), strict=True)
-    if len({crop.digest() for crop in crops}) > 1:
-        raise SystemExit("the models were trained on different crops")
-    teacher = MeanAnswer(list(models)).eval()
+    models, _ = load_alike(arguments.models)
+    teacher = MeanAnswer(models).eval()
     write_bytes(arguments.out, to_onnx(teacher, ["teacher_own"]))
 
 
