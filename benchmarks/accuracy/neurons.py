@@ -1,14 +1,15 @@
 """What each neuron of a taught run gives, and which blend of them is best.
 
     python benchmarks/accuracy/neurons.py RUN FOLDER... [--whole FOLDER ...]
-        [--blend NAME=SHARE ... --out RUN2]
+        [--blend NAME=SHARE ... --stretch FACTOR --out RUN2]
 
 A run with teachers has a neuron for the labels and one for each teacher, and the kept
 model is a blend of them (`blend` in its settings). This measures every blend in tenths on
 the validation faces of each prepared FOLDER, and on all faces of those after --whole, and
 lists the run's own blend, single neurons, and the blends with the lowest sum of MAEs.
-With --out, writes the run's last weights with another blend, which touches no weight but
-the neuron's.
+With --out, writes the run's last weights with another blend, and with answers that lie
+FACTOR times as far from MIDDLE years: teachers and noise pull them together (see "Post-hoc
+correction" in docs/training.md). Both touch no weight but the neuron's.
 """
 
 from __future__ import annotations
@@ -19,16 +20,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.files import write_text
 from facelage.models import load_weights, save_weights
+from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.train.batches import predict
 from facelage.train.checkpoint import load_checkpoint
 from facelage.train.config import TrainConfig
 from facelage.train.heads import TaughtModel
+
+#: Years; about the mean of the training ages, so that a stretch moves few answers far.
+MIDDLE = 35.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--whole", type=Path, action="append", default=[])
     parser.add_argument("--blend", action="append", default=[], metavar="NAME=SHARE")
+    parser.add_argument("--stretch", type=float, default=1.0, metavar="FACTOR")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     config, model, crop = load_run(arguments.run)
@@ -75,9 +82,19 @@ def main() -> None:
     if arguments.out:
         blend = {name: float(share) for name, share in (b.split("=") for b in arguments.blend)}
         other = replace(config, blend=blend)
+        folded = stretched(model.folded(blend), arguments.stretch)
         for name in ("best.safetensors", "last.safetensors"):
-            save_weights(model.folded(blend), arguments.out / name, crop)
+            save_weights(folded, arguments.out / name, crop)
         write_text(arguments.out / "config.json", other.to_json())
+
+
+def stretched(model: AgeMobileNetV2, factor: float) -> AgeMobileNetV2:
+    """The same model, its answers `factor` times as far from MIDDLE."""
+    middle = (MIDDLE - model.age_mean) / model.age_std  # in the neuron's units
+    with torch.no_grad():
+        model.head.weight.mul_(factor)
+        model.head.bias.copy_(middle + factor * (model.head.bias - middle))
+    return model
 
 
 def load_run(run: Path) -> tuple[TrainConfig, TaughtModel, CropSpec]:

@@ -5,14 +5,23 @@
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
 teachers.py, embeddings.py and age_features.py; --weights are the folders of theirs),
 trains with each of the recipe's settings in turn (--recipe, by default release.json),
-first from ImageNet weights, then from where the last one ended, and exports the last as
-OUT/model.onnx, calibrated on the validation faces of all three. After a training with
-`"mean": true` the recipe goes on from the mean of its weights and those of the training
-before it (OUT/mean_SEED_N); after one with `"narrow": 16` from its best epoch, narrowed
-to so many first channels (OUT/narrow_SEED_N). Each step goes on where it was when the
-command is started again; OUT/times.json adds up the wall time of each over all starts.
---start MODEL (a name, a .safetensors file or a run) stands in for all trainings but the
-last. release_weights.py then measures and ships the run.
+first from ImageNet weights, then from what the last one came to, and exports the last as
+OUT/model.onnx, calibrated on the validation faces of all three. A training comes to its
+last weights; its own words in the recipe, beside Trainer's settings, change that:
+
+- `"kept": true`: its epoch with the lowest validation loss;
+- `"neuron": {"teacher_own": 0.6}`: its last weights with this blend (neurons.py);
+- `"stretch": 1.01`: and with answers so much further from 35 years;
+- `"mean": 10`: the mean of its weights and of what training 10 came to, or of their last
+  epochs without `"kept": true` (average.py);
+- `"narrow": 16`: that, narrowed to so many first channels (narrow.py);
+- `"ask_face_api": true`: ask face-api.js about every crop (live_teacher.py);
+- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py).
+
+Each step goes on where it was when the command is started again; OUT/times.json adds up
+the wall time of each over all starts. --before SEED takes all trainings but the last from
+that seed, so that --seed 2 --before 1 trains the last one once more. release_weights.py
+then measures and ships what the last one came to.
 """
 
 from __future__ import annotations
@@ -22,7 +31,9 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 FACELAGE = [sys.executable, "-m", "facelage"]
@@ -35,6 +46,22 @@ SOURCES = {
 
 #: What writes a column of embeddings.
 EMBEDDINGS = {"embedding": "embeddings.py", "age_features": "age_features.py"}
+#: face-api.js's network as a teacher that is asked about every crop.
+FACE_API = "live_face_api"
+#: What a training may say in the recipe beside Trainer's settings.
+WORDS = ("kept", "neuron", "stretch", "mean", "narrow", "ask_face_api", "ask_own")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to: a folder like a run's, and which of its weights."""
+
+    folder: Path
+    which: str = "best"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / f"{self.which}.safetensors"
 
 
 def main() -> None:
@@ -42,50 +69,89 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", action="append", type=Path, required=True)
-    parser.add_argument("--start", help="trained weights in place of the first training")
     parser.add_argument("--recipe", type=Path, default=HERE / "release.json")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--before", type=int, help="seed of all trainings but the last")
     arguments = parser.parse_args()
     stages = json.loads(arguments.recipe.read_text(encoding="utf-8"))
-    if arguments.start and len(stages) == 1:
-        parser.error("--start stands in for the first training, and this recipe has no other")
     out: Path = arguments.out
     prepared = [out / "prepared" / name for name in SOURCES]
-    backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
     for name, (source, options) in SOURCES.items():
         folder = out / "prepared" / name
         step(out, f"prepare {name}", [*FACELAGE, "prepare", arguments.shared / "data" / source,
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
+    ask_teachers(out, stages, prepared, folders)
+    seeds = [arguments.before or arguments.seed] * (len(stages) - 1) + [arguments.seed]
+    backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
+    start: list[object] = ["--backbone", backbone]
+    outcomes: list[Outcome] = []
+    for seed, stage in zip(seeds, stages, strict=True):
+        outcomes.append(train(out, seed, stage, outcomes, prepared, start))
+        start = ["--weights", outcomes[-1].weights]
+    calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
+    step(out, "export", [*FACELAGE, "export", outcomes[-1].weights, out / "model.onnx",
+                         "--check", prepared[0], *calibrate])  # fmt: skip
+
+
+def ask_teachers(
+    out: Path, stages: list[dict[str, Any]], prepared: list[Path], folders: list[object]
+) -> None:
+    """Write the columns of answers, and face-api.js's network where a training asks it live."""
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
-    columns = {column for settings in stages for column in settings.get("embeddings", ())}
+    columns = {column for stage in stages for column in stage.get("embeddings", ())}
     for column, script in EMBEDDINGS.items():
         if column in columns:
             step(out, column, [sys.executable, HERE / script, *prepared, *folders])
-    start = ["--weights", arguments.start] if arguments.start else ["--backbone", backbone]
-    first = len(stages) if arguments.start else 1
-    runs: list[Path] = []
-    for number, settings in enumerate(stages[first - 1 :], start=first):
-        mean, narrow = settings.pop("mean", False), settings.pop("narrow", None)
-        runs.append(run := out / f"run_{arguments.seed}_{number}")
-        config = out / f"stage_{number}.json"
-        config.write_text(json.dumps(settings), encoding="utf-8")
-        step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
-                                        "--config", config,
-                                        "--seed", arguments.seed])  # fmt: skip
-        trained, start = run, ["--weights", run / "last.safetensors"]
-        if mean:
-            trained = out / f"mean_{arguments.seed}_{number}"
-            step(out, trained.name, [sys.executable, HERE / "average.py", trained, *runs[-2:]])
-            start = ["--weights", trained]
-        if narrow:
-            trained = out / f"narrow_{arguments.seed}_{number}"
-            step(out, trained.name, [sys.executable, HERE / "narrow.py", run, trained, *prepared,
-                                     "--keep", narrow])  # fmt: skip
-            start = ["--weights", trained]
-    calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
-    step(out, "export", [*FACELAGE, "export", trained, out / "model.onnx",
-                         "--check", prepared[0], *calibrate])  # fmt: skip
+    if any("ask_face_api" in stage for stage in stages):
+        step(out, FACE_API, [sys.executable, HERE / "live_teacher.py", *prepared, *folders,
+                             "--out", out / f"{FACE_API}.onnx"])  # fmt: skip
+
+
+def train(
+    out: Path,
+    seed: int,
+    stage: dict[str, Any],
+    before: list[Outcome],
+    prepared: list[Path],
+    start: list[object],
+) -> Outcome:
+    """Do the training after those `before`."""
+    settings = dict(stage)
+    own = {word: settings.pop(word, None) for word in WORDS}
+    number = len(before) + 1
+    name = f"{seed}_{number}"
+    if own["ask_face_api"]:
+        settings["live"] = [str(out / f"{FACE_API}.onnx")]
+    if own["ask_own"]:
+        teacher = out / f"live_own_{name}.onnx"
+        step(out, teacher.stem, [sys.executable, HERE / "own_teacher.py", teacher,
+                                 *(before[n - 1].weights for n in own["ask_own"])])  # fmt: skip
+        settings["live"] = [str(teacher), *settings.get("live", ())]
+    config = out / f"stage_{number}.json"
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    run = out / f"run_{name}"
+    step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
+                                    "--config", config, "--seed", seed])  # fmt: skip
+    outcome = Outcome(run, "best" if own["kept"] else "last")
+    if own["neuron"]:
+        blend = [f"--blend={column}={share}" for column, share in own["neuron"].items()]
+        made = out / f"neuron_{name}"
+        step(out, made.name, [sys.executable, HERE / "neurons.py", run, *blend,
+                              "--stretch", own["stretch"] or 1, "--out", made])  # fmt: skip
+        outcome = Outcome(made)
+    if own["mean"]:
+        made = out / f"mean_{name}"
+        kept = ["--kept"] if own["kept"] else []
+        step(out, made.name, [sys.executable, HERE / "average.py", made,
+                              before[own["mean"] - 1].folder, outcome.folder, *kept])  # fmt: skip
+        outcome = Outcome(made)
+    if own["narrow"]:
+        made = out / f"narrow_{name}"
+        step(out, made.name, [sys.executable, HERE / "narrow.py", outcome.weights, made,
+                              *prepared, "--keep", own["narrow"]])  # fmt: skip
+        outcome = Outcome(made)
+    return outcome
 
 
 def step(out: Path, name: str, command: list[object]) -> None:
