@@ -8,8 +8,8 @@ model is a blend of them (`blend` in its settings). This measures every blend in
 the validation faces of each prepared FOLDER, and on all faces of those after --whole, and
 lists the run's own blend, single neurons, and the blends with the lowest sum of MAEs.
 With --out, writes the run's last weights with another blend, and with answers that lie
-FACTOR times as far from MIDDLE years: teachers and noise pull them together (see "Post-hoc
-correction" in docs/training.md). Both touch no weight but the neuron's.
+FACTOR times as far from MIDDLE years: the mean of several teachers draws them together (see
+"One network taught by several" in docs/training.md). Both touch no weight but the neuron's.
 """
 
 from __future__ import annotations
