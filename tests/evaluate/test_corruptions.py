@@ -31,7 +31,7 @@ from facelage.evaluate.corruptions import (
 POINTS = (200.1, 101.8, 247.1, 102.6, 220.4, 124.5, 198.6, 142.8, 239.7, 143.6)
 FACE = Detection((178.2, 62.9, 268.1, 176.2))
 CROP = CropSpec(size=32)
-RANDOM = ("motion_blur", "gaussian_noise", "occlusion", "rotation")
+RANDOM = ("motion_blur", "gaussian_noise", "occlusion", "rotation", "old_print")
 
 
 class Brightness:
@@ -183,8 +183,21 @@ def test_grey_has_equal_channels(chip: np.ndarray) -> None:
     assert spread == sorted(spread, reverse=True)
 
 
+def test_an_old_print_has_the_grain_and_the_contrast_of_the_table() -> None:
+    for severity, grain, contrast in ((1, 4, 0.93), (3, 10, 0.80), (5, 16, 0.67)):
+        dark, light = (
+            corrupt("old_print", np.full((300, 300, 3), value, np.uint8), severity, rng)
+            for value in (60, 190)
+            for rng in [np.random.default_rng(0)]
+        )
+        assert light[..., 0].std() == pytest.approx(grain, rel=0.05)
+        red = (light.astype(float) - dark)[..., 0].mean() / 130
+        assert red == pytest.approx(contrast, abs=0.01)
+        assert (light.mean((0, 1)) == sorted(light.mean((0, 1)), reverse=True)).all()  # yellow
+
+
 def test_unknown_names_and_severities_are_refused(chip: np.ndarray, faces: Manifest) -> None:
-    known = "unknown corruption; got: fog; expected: gaussian_blur, .*, rotation, grey"
+    known = "unknown corruption; got: fog; expected: gaussian_blur, .*, rotation, grey, old_print"
     with pytest.raises(ConfigError, match=known):
         corrupt("fog", chip, 1, np.random.default_rng(0))
     with pytest.raises(ConfigError, match=known):
@@ -279,7 +292,7 @@ def test_damage_is_as_strong_on_a_large_face(chip: np.ndarray) -> None:
     small = chip[:224, :224]
     large = cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     size = 56, 56
-    for name in ("gaussian_noise", "jpeg"):
+    for name in ("gaussian_noise", "jpeg", "old_print"):
         changes = []
         for image in (cv2.resize(large, (448, 448), interpolation=cv2.INTER_AREA), large):
             damaged = corrupt(name, image, 3, np.random.default_rng(0)).astype(np.float32)

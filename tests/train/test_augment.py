@@ -200,3 +200,30 @@ def test_the_given_share_of_the_crops_is_damaged() -> None:
         done = augment_batch(crops, 32, "real", seeds, damage=share)
         # Not all that is damaged looks it: each kind of damage has a chance of its own.
         assert low <= int((done != light).any((1, 2, 3)).sum()) <= high
+
+
+def test_an_undamaged_view_has_the_same_turns_and_light() -> None:
+    crops = np.stack([portrait(PADDED, seed) for seed in range(20)])
+    seeds = [[number] for number in range(20)]
+    light = augment_batch(crops, 32, "light", seeds)
+    damaged, whole = augment.augmented_views(crops, 32, "real", seeds)
+    assert np.array_equal(whole, light)
+    assert np.array_equal(damaged, augment_batch(crops, 32, "real", seeds))
+    assert not np.array_equal(damaged, whole)
+    for view in augment.augmented_views(crops, 32, "none", seeds):
+        assert np.array_equal(view, crops[:, 4:-4, 4:-4])
+
+
+def test_an_old_print_has_less_contrast_than_the_face_and_more_grain() -> None:
+    # A face without detail: what differs between neighbours afterwards is grain.
+    flat = np.repeat(np.linspace(40, 220, 128)[:, None, None], 128, 1).repeat(3, 2).astype(np.uint8)
+    contrast, grain = [], []
+    for seed in range(40):
+        printed = augment.old_print(flat, np.random.default_rng(seed)).astype(float)
+        rows = printed.mean((1, 2))
+        contrast.append(rows[-8:].mean() - rows[:8].mean())
+        grain.append((printed - printed.mean(1, keepdims=True)).std())
+    assert max(contrast) < 180
+    assert min(contrast) > 15
+    assert 0.7 < min(grain) < 3
+    assert 8 < max(grain) < 16

@@ -128,6 +128,18 @@ def test_a_caller_may_stop_early(store: CropStore) -> None:
     assert not producers()
 
 
+@pytest.mark.parametrize("mixup", [0.0, 1.0])
+def test_whole_crops_are_the_same_faces_before_the_damage(mixup: float, store: CropStore) -> None:
+    options = {"batch_size": 24, "mixup": mixup}
+    [real] = batches(store, np.arange(24), whole=True, **options)
+    [light] = batches(store, np.arange(24), level="light", **options)
+    [alone] = batches(store, np.arange(24), **options)
+    assert torch.equal(real.whole, light.images)
+    assert torch.equal(real.images, alone.images)
+    assert not torch.equal(real.whole, real.images)
+    assert alone.whole is alone.images
+
+
 def test_mixup_blends_images_and_targets_alike(store: CropStore) -> None:
     order = np.arange(24)
     [plain] = batches(store, order, batch_size=24, level="none")

@@ -148,6 +148,36 @@ def test_training_asks_about_the_very_crops_it_learns_from(
         assert torch.allclose(targets[:, 1], said, atol=1e-3)
 
 
+def test_a_live_teacher_may_be_asked_about_the_crop_before_its_damage(
+    faces: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_teacher(tmp_path / "teacher.onnx")
+    batches, asked = [], []
+    make, ask = trainer.epoch_batches, LiveTeachers.ask
+
+    def made(*arguments: Any, **options: Any) -> Any:
+        for batch in make(*arguments, **options):
+            batches.append(batch)
+            yield batch
+
+    def seen(self: LiveTeachers, images: torch.Tensor) -> Any:
+        asked.append(images)
+        return ask(self, images)
+
+    monkeypatch.setattr(trainer, "epoch_batches", made)
+    monkeypatch.setattr(LiveTeachers, "ask", seen)
+    settings = {"epochs": 1, "teachers": {"elder": 1.0}, "live": (file,), "damage": 1.0}
+    for whole in (True, False):
+        batches.clear(), asked.clear()
+        tiny.trainer(**settings, augmentation="real", live_whole=whole).fit(
+            faces, tmp_path / str(whole)
+        )
+        assert len(batches) == len(asked) == 3
+        for batch, images in zip(batches, asked, strict=True):
+            assert torch.equal(images, batch.whole if whole else batch.images)
+            assert torch.equal(batch.whole, batch.images) is not whole
+
+
 def test_a_live_teacher_changes_the_kept_neuron_as_a_written_one(
     faces: Manifest, tmp_path: Path
 ) -> None:

@@ -22,8 +22,10 @@ def images_of(ages: torch.Tensor) -> torch.Tensor:
 def test_images_and_targets_are_blended_alike(ages: list[float], share: float, seed: int) -> None:
     labels = torch.tensor(ages)
     targets = torch.stack([labels, labels], 1)
-    mixed, wanted = mix_similar(images_of(labels), targets, share, np.random.default_rng(seed))
+    views = [images_of(labels), images_of(-2 * labels)]
+    [mixed, other], wanted = mix_similar(views, targets, share, np.random.default_rng(seed))
     assert torch.allclose(mixed[:, 0, 0, 0], wanted[:, 0])
+    assert torch.allclose(other, -2 * mixed, atol=1e-4)
     assert torch.equal(wanted[:, 0], wanted[:, 1])
     # Nobody is younger than the youngest or older than the oldest, and each is half itself.
     assert wanted.min() >= labels.min() - 1e-3
@@ -33,14 +35,16 @@ def test_images_and_targets_are_blended_alike(ages: list[float], share: float, s
 
 def test_no_share_changes_nothing() -> None:
     labels = torch.arange(10.0)
-    mixed, wanted = mix_similar(images_of(labels), labels[:, None], 0.0, np.random.default_rng(0))
+    [mixed], wanted = mix_similar(
+        [images_of(labels)], labels[:, None], 0.0, np.random.default_rng(0)
+    )
     assert torch.equal(mixed, images_of(labels))
     assert torch.equal(wanted, labels[:, None])
 
 
 def test_partners_are_of_a_similar_age() -> None:
     labels = torch.tensor([5.0, 6.0, 60.0, 61.0] * 50)
-    _, wanted = mix_similar(images_of(labels), labels[:, None], 1.0, np.random.default_rng(0))
+    _, wanted = mix_similar([images_of(labels)], labels[:, None], 1.0, np.random.default_rng(0))
     assert (wanted[:, 0] - labels).abs().max() <= 0.5
     assert (wanted[:, 0] != labels).float().mean() > 0.2
 
@@ -48,12 +52,12 @@ def test_partners_are_of_a_similar_age() -> None:
 @pytest.mark.parametrize("share", [0.25, 0.75])
 def test_the_share_is_the_share_of_blended_faces(share: float) -> None:
     labels = torch.from_numpy(np.random.default_rng(1).uniform(0, 90, 4000).astype(np.float32))
-    _, wanted = mix_similar(images_of(labels), labels[:, None], share, np.random.default_rng(0))
+    _, wanted = mix_similar([images_of(labels)], labels[:, None], share, np.random.default_rng(0))
     assert (wanted[:, 0] != labels).float().mean().item() == pytest.approx(share, abs=0.03)
 
 
 def test_an_unknown_answer_stays_unknown() -> None:
     targets = torch.tensor([[20.0, torch.nan], [21.0, 30.0], [22.0, 31.0]])
-    _, wanted = mix_similar(images_of(targets[:, 0]), targets, 1.0, np.random.default_rng(0))
+    _, wanted = mix_similar([images_of(targets[:, 0])], targets, 1.0, np.random.default_rng(0))
     assert wanted[0, 1].isnan()
     assert wanted[:, 0].isfinite().all()

@@ -90,6 +90,11 @@ _OPTIONS = (
         type=click.Path(dir_okay=False),
         help="ONNX file of a teacher that is asked about every training crop as it is.",
     ),
+    click.option(
+        "--live-whole/--live-damaged",
+        default=None,
+        help="Ask it about the crop before or after 'real' damages it.  [default: live-damaged]",
+    ),
     _setting(
         "distribution", float, "Loss weight of a head for the distribution of ages (training only)."
     ),

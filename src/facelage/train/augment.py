@@ -33,7 +33,19 @@ def augment_batch(
     scale: float = 1.0,
     damage: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """Augment padded crops.
+    """Augment padded crops: the first of :func:`augmented_views`."""
+    return augmented_views(crops, size, level, seeds, scale, damage)[0]
+
+
+def augmented_views(
+    crops: NDArray[np.uint8],
+    size: int,
+    level: str,
+    seeds: Sequence[Sequence[int]],
+    scale: float = 1.0,
+    damage: float = 1.0,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Augment padded crops, and keep what they were before they were damaged.
 
     Parameters
     ----------
@@ -55,21 +67,24 @@ def augment_batch(
 
     Returns
     -------
-    numpy.ndarray
+    tuple of numpy.ndarray
+        The augmented crops, and the same turns, zooms and light without damage: both
         N x size x size x 3, RGB, uint8.
     """
-    out = np.empty((len(crops), size, size, 3), np.uint8)
+    damaged = np.empty((len(crops), size, size, 3), np.uint8)
+    whole = np.empty_like(damaged)
     for index, (crop, seed) in enumerate(zip(crops, seeds, strict=True)):
         rng = np.random.default_rng(seed)
         if level == "none":
-            out[index] = place(crop, size, scale=scale)
+            damaged[index] = whole[index] = place(crop, size, scale=scale)
             continue
         image = random_placement(crop, size, scale, rng)
         image = random_light(image, rng)
+        whole[index] = image
         if level == "real" and rng.random() < damage:
             image = random_damage(image, rng)
-        out[index] = image
-    return out
+        damaged[index] = image
+    return damaged, whole
 
 
 def place(
@@ -134,7 +149,9 @@ def random_damage(image: UInt8Image, rng: Generator) -> UInt8Image:
         image = occlude(image, rng)
     if chance[1] < 0.20:
         image = desaturate(image, 1.0 if rng.random() < 0.7 else float(rng.uniform(0.3, 0.9)))
-    if chance[2] < 0.12:
+    if chance[8] < 0.15:
+        image = old_print(image, rng)
+    elif chance[2] < 0.12:
         image = fade(image, rng)
     if chance[3] < 0.20:
         image = blur(image, rng)
@@ -163,6 +180,21 @@ def fade(image: UInt8Image, rng: Generator) -> UInt8Image:
     ramp = np.linspace(0, 1, 256)[:, None]
     table = np.clip(black + (white - black) * ramp, 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table[None]), np.uint8)
+
+
+def old_print(image: UInt8Image, rng: Generator) -> UInt8Image:
+    """A worn print that was scanned: faded, soft, with the grain of film and paper over it.
+
+    Each of these alone leaves a child a child. Together they leave little contrast in the
+    face and much in the grain, which a network that has not seen it takes for wrinkles.
+    """
+    image = fade(image, rng)
+    side = image.shape[0] / 128
+    soft = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6)) * side)
+    strength = float(np.exp(rng.uniform(np.log(1.5), np.log(14))))
+    noise = strength * _soft_noise(image.shape[:2], float(rng.uniform(0.4, 1.6)) * side, rng)
+    noise = np.broadcast_to(noise[..., None], image.shape)
+    return np.asarray(cv2.add(soft, noise, dtype=cv2.CV_8U), np.uint8)
 
 
 def blur(image: UInt8Image, rng: Generator) -> UInt8Image:
@@ -204,6 +236,14 @@ def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
         noise = np.asarray(2 * cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32).reshape(shape)
     noise = np.broadcast_to(noise, image.shape)
     return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+
+
+def _soft_noise(shape: tuple[int, ...], sigma: float, rng: Generator) -> NDArray[np.float32]:
+    """Noise of standard deviation 1, blurred by `sigma` pixels."""
+    first = int(rng.integers(_NOISE - int(np.prod(shape))))
+    noise = _normal_numbers()[first : first + int(np.prod(shape))].reshape(shape)
+    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma), np.float32)
+    return noise / np.float32(max(float(noise.std()), 1e-6))
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
-from facelage.train.augment import augment_batch
+from facelage.train.augment import augmented_views
 from facelage.train.mixing import mix_similar
 
 
@@ -38,12 +39,15 @@ class Batch:
         N, float32: loss weights.
     rows:
         N, int64: the faces' places in the training split.
+    whole:
+        As `images`, before they were damaged; `images` itself unless asked for.
     """
 
     images: Tensor
     targets: Tensor
     weights: Tensor
     rows: NDArray[np.int64]
+    whole: Tensor
 
 
 def to_input(crops: NDArray[np.uint8], crop: CropSpec) -> Tensor:
@@ -83,18 +87,20 @@ def epoch_batches(
     seed: tuple[int, int],
     damage: float = 1.0,
     mixup: float = 0.0,
+    whole: bool = False,
 ) -> Iterator[Batch]:
     """Augmented batches in `order`, a last batch of one face left out.
 
     What happens to a face depends on `seed` and its place in the epoch only
-    (and, with `mixup`, on the other faces of its batch).
+    (and, with `mixup`, on the other faces of its batch). `whole` says whether the
+    batches also hold the crops as they were before they were damaged.
     """
     scale = size / crop.size
     workers = os.cpu_count() or 1
 
-    def augmented(rows: NDArray[np.int64], start: int) -> NDArray[np.uint8]:
+    def augmented(rows: NDArray[np.int64], start: int) -> tuple[NDArray[np.uint8], ...]:
         seeds = [(*seed, start + offset) for offset in range(len(rows))]
-        return augment_batch(store.batch(rows), size, level, seeds, scale, damage)
+        return augmented_views(store.batch(rows), size, level, seeds, scale, damage)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="facelage-batches") as pool:
         for start in range(0, len(order), batch_size):
@@ -103,12 +109,13 @@ def epoch_batches(
                 return
             step = -(-len(rows) // workers)
             parts = range(0, len(rows), step)
-            crops = pool.map(
+            views = pool.map(
                 augmented, [rows[at : at + step] for at in parts], [start + at for at in parts]
             )
-            images = to_input(np.concatenate(list(crops)), crop)
+            views = zip(*views, strict=True)
+            crops = [to_input(np.concatenate(view), crop) for view in islice(views, 1 + whole)]
             wanted = torch.from_numpy(targets[rows])
             if mixup:
                 rng = np.random.default_rng((*seed, start, 1))
-                images, wanted = mix_similar(images, wanted, mixup, rng)
-            yield Batch(images, wanted, torch.from_numpy(weights[rows]), rows)
+                crops, wanted = mix_similar(crops, wanted, mixup, rng)
+            yield Batch(crops[0], wanted, torch.from_numpy(weights[rows]), rows, crops[-1])

@@ -108,6 +108,9 @@ class TrainConfig:
         ONNX files of teachers and embedding networks that are asked about every training
         crop as it is; an output's name is the column that it stands in for
         (:class:`facelage.train.live.LiveTeachers`).
+    live_whole:
+        Ask live teachers about the crop before `real` damages it, so that the student
+        learns to say of a damaged face what they say of the whole one.
     distribution:
         Loss weight of a head that gives the age as a distribution over whole years,
         in training only; 0 has none.
@@ -155,6 +158,7 @@ class TrainConfig:
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)
     live: tuple[str, ...] = ()
+    live_whole: bool = False
     distribution: float = 0.0
     attributes: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, float] = field(default_factory=dict)

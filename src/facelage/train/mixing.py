@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -12,8 +14,12 @@ BANDWIDTH = 5.0
 
 
 def mix_similar(
-    images: Tensor, targets: Tensor, share: float, rng: Generator, bandwidth: float = BANDWIDTH
-) -> tuple[Tensor, Tensor]:
+    views: Sequence[Tensor],
+    targets: Tensor,
+    share: float,
+    rng: Generator,
+    bandwidth: float = BANDWIDTH,
+) -> tuple[list[Tensor], Tensor]:
     """Blend some faces of a batch with others of about their age.
 
     Mixup (Zhang et al., ICLR 2018) with partners drawn by the closeness of
@@ -22,8 +28,8 @@ def mix_similar(
 
     Parameters
     ----------
-    images:
-        N x 3 x S x S, float32.
+    views:
+        Pictures of the same N faces, each N x 3 x S x S, float32; all are blended alike.
     targets:
         N x K, float32, years; the first column is the label that partners are
         drawn by, with Gaussian weights of standard deviation `bandwidth`.
@@ -35,7 +41,7 @@ def mix_similar(
     Returns
     -------
     tuple
-        New images and targets, the same linear blend of both.
+        New views and targets, the same linear blend of all.
     """
     ages = targets[:, 0].numpy().astype(np.float64)
     closeness = -0.5 * ((ages[:, None] - ages[None, :]) / bandwidth) ** 2
@@ -46,6 +52,6 @@ def mix_similar(
     amount = torch.from_numpy(other.astype(np.float32))
     chosen = torch.from_numpy(partner)
     return (
-        torch.lerp(images, images[chosen], amount[:, None, None, None]),
+        [torch.lerp(view, view[chosen], amount[:, None, None, None]) for view in views],
         torch.lerp(targets, targets[chosen], amount[:, None]),
     )

@@ -221,7 +221,7 @@ class _Run:
             self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
         ):
             for step, batch in enumerate(self._batches(epoch), start=1):
-                said = self.live.ask(batch.images)
+                said = self.live.ask(batch.whole)
                 targets = with_answers(batch.targets, config.teachers, said)
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
@@ -266,6 +266,7 @@ class _Run:
             damage=config.damage,
             seed=(config.seed, epoch),
             mixup=config.mixup,
+            whole=config.live_whole,
         )
 
     @property

@@ -25,6 +25,10 @@ occlusion         a grey square of 0.2, 0.3, 0.4, 0.5,    own; after Zeiler and 
                   0.6 of the face's side                  (ECCV 2014)
 rotation          5, 10, 15, 20, 30 degrees               own
 grey              0.2, 0.4, 0.6, 0.8, 1 of the colour     own; 5 is a black-and-white photo
+old_print         colour lost as by `grey`, contrast to   own; after scanned family photos
+                  0.93, 0.87, 0.80, 0.73, 0.67, blur of
+                  sigma 0.5, 0.8, 1.1, 1.4, 1.8 px and
+                  grain of sd 4, 7, 10, 13, 16 of 255
 ================  ======================================  ==================================
 
 The random numbers that a corruption draws do not depend on the severity: from
@@ -42,6 +46,9 @@ from numpy.typing import NDArray
 
 from facelage.data.images import UInt8Image
 from facelage.errors import ConfigError
+
+#: Noise blurred by sigma 1 has 1 / (2 sqrt(pi)) of its standard deviation.
+_GRAIN = 2 * float(np.sqrt(np.pi))
 
 Corruption = Callable[[UInt8Image, int, np.random.Generator], UInt8Image]
 
@@ -174,6 +181,20 @@ def grey(image: UInt8Image, severity: int, _rng: np.random.Generator) -> UInt8Im
     return _to_uint8(image + severity / 5 * (luma - image))
 
 
+def old_print(image: UInt8Image, severity: int, rng: np.random.Generator) -> UInt8Image:
+    """A print that has faded and yellowed, scanned: a little soft, with grain in the light."""
+    step = severity - 1
+    sigma = (0.5, 0.8, 1.1, 1.4, 1.8)[step] * _face(image) / 224
+    soft = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    black = severity * np.array([14.0, 12.5, 10.0])
+    white = 255 - severity * np.array([3.0, 7.0, 16.0])
+    toned = black + (white - black) / 255 * grey(cast(UInt8Image, soft), severity, rng)
+    width, height = _their_size(image)
+    grain = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 1.0)
+    grain *= (4, 7, 10, 13, 16)[step] * _GRAIN
+    return _to_uint8(toned + _enlarged(grain, image)[:, :, None])
+
+
 #: Every corruption by name, in the order of tables.
 CORRUPTIONS: dict[str, Corruption] = {
     function.__name__: function
@@ -187,6 +208,7 @@ CORRUPTIONS: dict[str, Corruption] = {
         occlusion,
         rotation,
         grey,
+        old_print,
     )
 }
 
