@@ -9,14 +9,19 @@ from numpy.random import Generator
 import tiny
 from facelage.train import augment
 from facelage.train.augment import augment_batch, place
+from facelage.train.eyeglasses import put_on_glasses
 
 PADDED = tiny.CROP.size + 2 * tiny.PAD
 Damage = Callable[[np.ndarray, Generator], np.ndarray]
 DAMAGES: dict[str, Damage] = {
-    "light": augment.random_light,
+    "light": lambda image, rng: augment.draw_light(rng)(image),
     "any": augment.random_damage,
     "grey": lambda image, rng: augment.desaturate(image, float(rng.random())),
     "fade": augment.fade,
+    "print": augment.old_print,
+    "glasses": lambda image, rng: put_on_glasses(
+        image, [(0.35 * len(image), 0.35 * len(image)), (0.65 * len(image), 0.35 * len(image))], rng
+    ),
     "blur": augment.blur,
     "small": lambda image, rng: augment.shrink_and_enlarge(image, float(rng.uniform(8, 80)), rng),
     "grain": augment.grain,

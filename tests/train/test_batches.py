@@ -11,6 +11,7 @@ import tiny
 from facelage.data.align import CropSpec, normalise
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
+from facelage.train import augment
 from facelage.train.batches import Batch, epoch_batches, to_input
 
 ODD = CropSpec(size=32, mean=(0.1, 0.5, 0.9), std=(0.3, 1.0, 0.01))
@@ -126,6 +127,26 @@ def test_a_caller_may_stop_early(store: CropStore) -> None:
     assert producers()
     iterator.close()
     assert not producers()
+
+
+def test_glasses_are_put_where_the_crop_has_its_eyes(
+    store: CropStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def seen(crop: np.ndarray, eyes: Any, rng: object) -> np.ndarray:
+        given.append(eyes)
+        return crop
+
+    monkeypatch.setattr(augment, "GLASSES", 1.0)
+    monkeypatch.setattr(augment, "put_on_glasses", seen)
+    batches(store, np.arange(24))
+    padded = store.batch(np.arange(1)).shape[1]
+    edge = (padded - tiny.CROP.size) / 2 - 0.5
+    for eyes in given:
+        for eye, landmark in zip(eyes, tiny.CROP.landmarks[:2], strict=True):
+            assert eye == pytest.approx([edge + tiny.CROP.size * part for part in landmark])
+    assert len(given) == 24
 
 
 @pytest.mark.parametrize("mixup", [0.0, 1.0])

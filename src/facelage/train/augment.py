@@ -11,7 +11,8 @@ size, releases the GIL and uses the very codecs that damage real photos.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -19,8 +20,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from facelage.data.images import UInt8Image
+from facelage.train.eyeglasses import put_on_glasses
 
 _INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
+#: Share of the damaged crops that get glasses.
+GLASSES = 0.15
+
+#: (x, y) of both eyes, left to right as seen in the picture.
+Eyes = Sequence[tuple[float, float]]
+
 #: So many normal numbers are kept for `grain`, 4 MiB.
 _NOISE = 1 << 20
 
@@ -32,9 +40,10 @@ def augment_batch(
     seeds: Sequence[Sequence[int]],
     scale: float = 1.0,
     damage: float = 1.0,
+    eyes: Eyes | None = None,
 ) -> NDArray[np.uint8]:
     """Augment padded crops: the first of :func:`augmented_views`."""
-    return augmented_views(crops, size, level, seeds, scale, damage)[0]
+    return augmented_views(crops, size, level, seeds, scale, damage, eyes)[0]
 
 
 def augmented_views(
@@ -44,6 +53,7 @@ def augmented_views(
     seeds: Sequence[Sequence[int]],
     scale: float = 1.0,
     damage: float = 1.0,
+    eyes: Eyes | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Augment padded crops, and keep what they were before they were damaged.
 
@@ -64,6 +74,10 @@ def augmented_views(
     damage:
         Share of the crops (0..1) that ``real`` damages; the others are as with
         ``light``.
+    eyes:
+        (x, y) of the two eyes in the canonical crop, in its sides, as
+        :attr:`facelage.data.align.CropSpec.landmarks`; some of the damaged crops get
+        glasses there. None draws none.
 
     Returns
     -------
@@ -78,10 +92,13 @@ def augmented_views(
         if level == "none":
             damaged[index] = whole[index] = place(crop, size, scale=scale)
             continue
-        image = random_placement(crop, size, scale, rng)
-        image = random_light(image, rng)
-        whole[index] = image
+        placement = draw_placement(size, scale, rng)
+        light = draw_light(rng)
+        image = whole[index] = light(place(crop, size, **placement))
         if level == "real" and rng.random() < damage:
+            if eyes is not None and rng.random() < GLASSES:
+                worn = put_on_glasses(crop, _in_pixels(eyes, len(crop), size / scale), rng)
+                image = light(place(worn, size, **placement))
             image = random_damage(image, rng)
         damaged[index] = image
     return damaged, whole
@@ -115,31 +132,45 @@ def place(
     )
 
 
-def random_placement(crop: UInt8Image, size: int, scale: float, rng: Generator) -> UInt8Image:
+class Placement(TypedDict):
+    """How :func:`place` puts a face."""
+
+    scale: float
+    angle: float
+    shift: tuple[float, float]
+    flip: bool
+
+
+def draw_placement(size: int, scale: float, rng: Generator) -> Placement:
     """Flip, turn, zoom and shift about as much as detectors' landmarks err."""
     angle = float(np.clip(rng.normal(0, 6), -25, 25))
     zoom = float(np.clip(np.exp(rng.normal(0, 0.07)), 0.8, 1.25))
     dx, dy = np.clip(rng.normal(0, 0.03, 2), -0.1, 0.1) * size
-    return place(
-        crop,
-        size,
-        scale=scale * zoom,
-        angle=angle,
-        shift=(float(dx), float(dy)),
-        flip=bool(rng.random() < 0.5),
-    )
+    return {
+        "scale": scale * zoom,
+        "angle": angle,
+        "shift": (float(dx), float(dy)),
+        "flip": bool(rng.random() < 0.5),
+    }
 
 
-def random_light(image: UInt8Image, rng: Generator) -> UInt8Image:
+def draw_light(rng: Generator) -> Callable[[UInt8Image], UInt8Image]:
     """Gamma, contrast, brightness and colour cast, as one table a channel."""
     if rng.random() < 0.3:
-        return image
+        return lambda image: image
     values = np.linspace(0, 1, 256)
     values = values ** np.exp(rng.normal(0, 0.3))
     values = (values - 0.5) * np.exp(rng.normal(0, 0.22)) + 0.5 + rng.normal(0, 0.09)
     gains = np.exp(rng.normal(0, 0.06, 3)) if rng.random() < 0.5 else np.ones(3)
     table = np.clip(values[:, None] * gains * 255, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(image, table[:, None, :].transpose(1, 0, 2)), np.uint8)
+    table = table[:, None, :].transpose(1, 0, 2)
+    return lambda image: np.asarray(cv2.LUT(image, table), np.uint8)
+
+
+def _in_pixels(eyes: Eyes, padded: int, side: float) -> list[tuple[float, float]]:
+    """Places in the canonical crop, in its sides, as pixels of the padded one around it."""
+    edge = (padded - side) / 2 - 0.5
+    return [(edge + side * x, edge + side * y) for x, y in eyes]
 
 
 def random_damage(image: UInt8Image, rng: Generator) -> UInt8Image:

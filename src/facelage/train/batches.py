@@ -100,7 +100,8 @@ def epoch_batches(
 
     def augmented(rows: NDArray[np.int64], start: int) -> tuple[NDArray[np.uint8], ...]:
         seeds = [(*seed, start + offset) for offset in range(len(rows))]
-        return augmented_views(store.batch(rows), size, level, seeds, scale, damage)
+        eyes = crop.landmarks[:2]
+        return augmented_views(store.batch(rows), size, level, seeds, scale, damage, eyes)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="facelage-batches") as pool:
         for start in range(0, len(order), batch_size):
