@@ -81,6 +81,23 @@ def test_zoom_keeps_the_middle_and_shows_less() -> None:
     assert np.array_equal(zoomed[::2, ::2], image[40:121, 40:121])
 
 
+def test_a_wider_face_stays_in_its_place_and_height() -> None:
+    image = portrait(161)
+    wide = place(image, 161, aspect=2.0)
+    assert np.array_equal(wide[:, 80], image[:, 80])
+    assert np.array_equal(wide[:, ::2], image[:, 40:121])
+    # The face is widened, not the picture: a turned one along its own width.
+    turned = place(image, 161, aspect=2.0, angle=90)
+    assert np.abs(turned.astype(int) - np.rot90(wide)).max() <= 1
+
+
+def test_some_damaged_faces_are_squeezed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "random_damage", lambda image, rng: image)
+    crops = np.stack([portrait(PADDED)] * 300)
+    damaged, whole = augment.augmented_views(crops, 32, "real", [(n,) for n in range(300)])
+    assert 0.2 < (damaged != whole).any((1, 2, 3)).mean() < 0.4
+
+
 def test_outside_the_crop_the_edge_repeats() -> None:
     image = portrait(PADDED)
     moved = place(image, PADDED, shift=(5, 0))

@@ -69,6 +69,7 @@ def test_they_turn_and_grow_with_the_eyes() -> None:
 
 def test_some_damaged_crops_wear_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augment, "random_damage", lambda image, rng: image)
+    monkeypatch.setattr(augment, "SQUEEZED", 0.0)
     crops = np.stack([flat(side=160)] * 400)
     seeds = [(number,) for number in range(400)]
     eyes = DEFAULT_CROP.landmarks[:2]

@@ -26,6 +26,9 @@ _INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
 #: Share of the damaged crops that get glasses.
 GLASSES = 0.15
 
+#: Share of the damaged crops that are made narrower or wider, about as a turned head looks.
+SQUEEZED = 0.3
+
 #: (x, y) of both eyes, left to right as seen in the picture.
 Eyes = Sequence[tuple[float, float]]
 
@@ -96,9 +99,14 @@ def augmented_views(
         light = draw_light(rng)
         image = whole[index] = light(place(crop, size, **placement))
         if level == "real" and rng.random() < damage:
+            worn = crop
             if eyes is not None and rng.random() < GLASSES:
                 worn = put_on_glasses(crop, _in_pixels(eyes, len(crop), size / scale), rng)
-                image = light(place(worn, size, **placement))
+            aspect = 1.0
+            if rng.random() < SQUEEZED:
+                aspect = float(np.exp(np.clip(rng.normal(0, 0.1), -0.25, 0.25)))
+            if worn is not crop or aspect != 1.0:
+                image = light(place(worn, size, aspect=aspect, **placement))
             image = random_damage(image, rng)
         damaged[index] = image
     return damaged, whole
@@ -112,14 +120,17 @@ def place(
     angle: float = 0.0,
     shift: tuple[float, float] = (0.0, 0.0),
     flip: bool = False,
+    aspect: float = 1.0,
 ) -> UInt8Image:
     """The middle of a padded crop, zoomed by `scale`, turned by `angle` degrees and shifted.
 
-    `shift` is in pixels of the result. Without zoom, turn, shift and flip it is
-    the canonical crop itself.
+    `shift` is in pixels of the result, `aspect` how much wider the face becomes. Without
+    zoom, turn, shift, flip and aspect it is the canonical crop itself.
     """
     middle = (crop.shape[0] - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), angle, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), angle, scale), np.float64)
+    matrix[:, 2] += (1 - aspect) * middle * matrix[:, 0]
+    matrix[:, 0] *= aspect
     if flip:
         matrix[0] = -matrix[0]
         matrix[0, 2] += 2 * middle
