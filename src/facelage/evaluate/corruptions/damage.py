@@ -190,8 +190,8 @@ def old_print(image: UInt8Image, severity: int, rng: np.random.Generator) -> UIn
     white = 255 - severity * np.array([3.0, 7.0, 16.0])
     toned = black + (white - black) / 255 * grey(cast(UInt8Image, soft), severity, rng)
     width, height = _their_size(image)
-    grain = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 1.0)
-    grain *= (4, 7, 10, 13, 16)[step] * _GRAIN
+    noise = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 1.0)
+    grain = np.asarray((4, 7, 10, 13, 16)[step] * _GRAIN * noise, np.float32)
     return _to_uint8(toned + _enlarged(grain, image)[:, :, None])
 
 
