@@ -114,8 +114,14 @@ def _frame_colour(rng: Generator) -> NDArray[np.float64]:
 def _blend(
     image: UInt8Image, mask: NDArray[np.uint8], colour: NDArray[np.float64], amount: float
 ) -> UInt8Image:
-    share = (mask * np.float32(amount / 255))[..., None]
-    return np.asarray(image + share * (colour.astype(np.float32) - image) + 0.5, np.uint8)
+    result = image.copy()
+    touched = np.flatnonzero(mask.any(axis=1))
+    if len(touched):
+        rows = slice(touched[0], touched[-1] + 1)
+        part = image[rows]
+        share = (mask[rows] * np.float32(amount / 255))[..., None]
+        result[rows] = part + share * (colour.astype(np.float32) - part) + np.float32(0.5)
+    return result
 
 
 def _fixed(points: Points) -> NDArray[np.int32]:
