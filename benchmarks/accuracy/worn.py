@@ -21,7 +21,7 @@ from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest, concat
 from facelage.evaluate import CropModel, open_model
 from facelage.evaluate.corruptions import corrupt_and_evaluate
-from facelage.train.augment import place
+from facelage.train.augment import eyes_in_pixels, place
 from facelage.train.eyeglasses import put_on_glasses
 
 BANDS = ((0, 5), (6, 12), (13, 15), (16, 20))
@@ -51,8 +51,7 @@ def young(model: CropModel, parts: list[Manifest]) -> Iterator[tuple[str, list[s
     faces = Manifest(faces.frame[faces.ages() < BANDS[-1][1] + 1], faces.root)
     padded = CropStore(faces, progress=False).batch(np.arange(len(faces)))
     ages, crop = faces.ages(), model.crop
-    corner = (padded.shape[1] - crop.size) / 2 - 0.5
-    eyes = [(corner + crop.size * x, corner + crop.size * y) for x, y in crop.landmarks[:2]]
+    eyes = eyes_in_pixels(crop.landmarks[:2], padded.shape[1], crop.size)
     rng = np.random.default_rng(0)
     masks = [(ages >= low) & (ages < high + 1) for low, high in BANDS]
     for label, seen in (

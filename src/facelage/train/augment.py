@@ -101,7 +101,7 @@ def augmented_views(
         if level == "real" and rng.random() < damage:
             worn = crop
             if eyes is not None and rng.random() < GLASSES:
-                worn = put_on_glasses(crop, _in_pixels(eyes, len(crop), size / scale), rng)
+                worn = put_on_glasses(crop, eyes_in_pixels(eyes, len(crop), size / scale), rng)
             aspect = 1.0
             if rng.random() < SQUEEZED:
                 aspect = float(np.exp(np.clip(rng.normal(0, 0.1), -0.25, 0.25)))
@@ -178,7 +178,7 @@ def draw_light(rng: Generator) -> Callable[[UInt8Image], UInt8Image]:
     return lambda image: np.asarray(cv2.LUT(image, table), np.uint8)
 
 
-def _in_pixels(eyes: Eyes, padded: int, side: float) -> list[tuple[float, float]]:
+def eyes_in_pixels(eyes: Eyes, padded: int, side: float) -> list[tuple[float, float]]:
     """Places in the canonical crop, in its sides, as pixels of the padded one around it."""
     edge = (padded - side) / 2 - 0.5
     return [(edge + side * x, edge + side * y) for x, y in eyes]

@@ -1,7 +1,7 @@
 """Drawn spectacles and sunglasses for training crops.
 
-In UTKFace and its like those who wear glasses are mostly old, so a network takes a frame for
-age and calls a child with glasses thirty. Drawn on faces of every age, they stop telling it.
+A network that has seen few children with glasses takes a frame for age. Drawn on faces of
+every age, glasses tell it less (docs/training.md, "Worn prints and glasses").
 """
 
 from __future__ import annotations
