@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -127,6 +128,26 @@ def test_a_caller_may_stop_early(store: CropStore) -> None:
     assert producers()
     iterator.close()
     assert not producers()
+
+
+def test_opencv_starts_no_threads_of_its_own_meanwhile(
+    store: CropStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def counted(crop: np.ndarray, size: int, **_: Any) -> np.ndarray:
+        seen.append(cv2.getNumThreads())
+        return crop[:size, :size]
+
+    monkeypatch.setattr(augment, "place", counted)
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        batches(store, np.arange(5), level="light")
+        assert seen == [1] * 5
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_glasses_are_put_where_the_crop_has_its_eyes(

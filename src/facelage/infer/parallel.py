@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-import cv2
+from facelage.data.threads import one_opencv_thread
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 # So many items a worker are taken in advance: one at work and a few that wait.
 _AHEAD = 4
-_lock = threading.Lock()
-_pools, _opencv_threads = 0, 1
 
 
 def usable_cores() -> int:
@@ -48,7 +44,7 @@ def ordered_map(
     no thread is left. With one worker there are no threads at all.
 
     While threads work, OpenCV runs each of its own calls on one (see
-    :func:`one_opencv_thread`).
+    :func:`facelage.data.threads.one_opencv_thread`).
     """
     if workers == 1:
         yield from map(function, items)
@@ -66,25 +62,3 @@ def ordered_map(
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """OpenCV on one thread a call, in the whole process, until the last such block ends.
-
-    OpenCV has one setting for all threads; several of them that each start as many
-    again would only get into each other's way.
-    """
-    global _pools, _opencv_threads
-    with _lock:
-        if _pools == 0:
-            _opencv_threads = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        _pools += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _pools -= 1
-            if _pools == 0:
-                cv2.setNumThreads(_opencv_threads)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
+from facelage.data.threads import one_opencv_thread
 from facelage.train.augment import augmented_views
 from facelage.train.mixing import mix_similar
 
@@ -103,7 +104,10 @@ def epoch_batches(
         eyes = crop.landmarks[:2]
         return augmented_views(store.batch(rows), size, level, seeds, scale, damage, eyes)
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="facelage-batches") as pool:
+    with (
+        one_opencv_thread(),
+        ThreadPoolExecutor(workers, thread_name_prefix="facelage-batches") as pool,
+    ):
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             if len(rows) < 2:  # BatchNorm has no variance over a single face
