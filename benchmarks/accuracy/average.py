@@ -42,7 +42,8 @@ def main() -> None:
     for key, value in states[0].items():
         if value.is_floating_point():
             value.copy_(sum(state[key] for state in states) / len(states))
-    save_weights(mean, arguments.out / "best.safetensors", crop)
+    for name in ("best.safetensors", "last.safetensors"):
+        save_weights(mean, arguments.out / name, crop)
     for run in runs[-1:]:
         write_text(arguments.out / "config.json", (run / "config.json").read_text())
 

@@ -9,11 +9,13 @@ first from ImageNet weights, then from what the last one came to, and exports th
 OUT/model.onnx, calibrated on the validation faces of all three. A training comes to its
 last weights; its own words in the recipe, beside Trainer's settings, change that:
 
+- `"start": 13`: it begins from what training 13 came to;
+- `"reseed": 1`: its seed is so much higher than the others';
 - `"kept": true`: its epoch with the lowest validation loss;
 - `"neuron": {"teacher_own": 0.6}`: its last weights with this blend (neurons.py);
 - `"stretch": 1.01`: and with answers so much further from 35 years;
-- `"mean": 10`: the mean of its weights and of what training 10 came to, or of their last
-  epochs without `"kept": true` (average.py);
+- `"mean": [10]`: the mean of its weights and of what training 10 came to, or of their last
+  epochs without `"kept": true` (average.py); a number that is there twice counts twice;
 - `"narrow": 16`: that, narrowed to so many first channels (narrow.py);
 - `"ask_face_api": true`: ask face-api.js about every crop (live_teacher.py);
 - `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py).
@@ -49,7 +51,9 @@ EMBEDDINGS = {"embedding": "embeddings.py", "age_features": "age_features.py"}
 #: face-api.js's network as a teacher that is asked about every crop.
 FACE_API = "live_face_api"
 #: What a training may say in the recipe beside Trainer's settings.
-WORDS = ("kept", "neuron", "stretch", "mean", "narrow", "ask_face_api", "ask_own")
+WORDS = (
+    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", "ask_face_api", "ask_own"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,11 @@ def train(
     config = out / f"stage_{number}.json"
     config.write_text(json.dumps(settings), encoding="utf-8")
     run = out / f"run_{name}"
+    if own["start"]:
+        start = ["--weights", before[own["start"] - 1].weights]
     step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
-                                    "--config", config, "--seed", seed])  # fmt: skip
+                                    "--config", config,
+                                    "--seed", seed + (own["reseed"] or 0)])  # fmt: skip
     outcome = Outcome(run, "best" if own["kept"] else "last")
     if own["neuron"]:
         blend = [f"--blend={column}={share}" for column, share in own["neuron"].items()]
@@ -143,8 +150,9 @@ def train(
     if own["mean"]:
         made = out / f"mean_{name}"
         kept = ["--kept"] if own["kept"] else []
+        others = [before[number - 1].folder for number in own["mean"]]
         step(out, made.name, [sys.executable, HERE / "average.py", made,
-                              before[own["mean"] - 1].folder, outcome.folder, *kept])  # fmt: skip
+                              *others, outcome.folder, *kept])  # fmt: skip
         outcome = Outcome(made)
     if own["narrow"]:
         made = out / f"narrow_{name}"
