@@ -11,6 +11,7 @@ size, releases the GIL and uses the very codecs that damage real photos.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 from facelage.data.images import UInt8Image
 from facelage.train.eyeglasses import put_on_glasses
 
+#: The 256 values of a channel, in 0..1.
+_LEVELS = np.linspace(0, 1, 256)
 _INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
 #: Share of the damaged crops that get glasses.
 GLASSES = 0.15
@@ -46,7 +49,7 @@ def augment_batch(
     eyes: Eyes | None = None,
 ) -> NDArray[np.uint8]:
     """Augment padded crops: the first of :func:`augmented_views`."""
-    return augmented_views(crops, size, level, seeds, scale, damage, eyes)[0]
+    return augmented_views(crops, size, level, seeds, scale, damage, eyes, whole=False)[0]
 
 
 def augmented_views(
@@ -57,7 +60,8 @@ def augmented_views(
     scale: float = 1.0,
     damage: float = 1.0,
     eyes: Eyes | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    whole: bool = True,
+) -> tuple[NDArray[np.uint8], ...]:
     """Augment padded crops, and keep what they were before they were damaged.
 
     Parameters
@@ -81,35 +85,36 @@ def augmented_views(
         (x, y) of the two eyes in the canonical crop, in its sides, as
         :attr:`facelage.data.align.CropSpec.landmarks`; some of the damaged crops get
         glasses there. None draws none.
+    whole:
+        Whether the second result is wanted.
 
     Returns
     -------
     tuple of numpy.ndarray
-        The augmented crops, and the same turns, zooms and light without damage: both
-        N x size x size x 3, RGB, uint8.
+        The augmented crops, and, with `whole`, the same turns, zooms and light without
+        damage: N x size x size x 3, RGB, uint8.
     """
-    damaged = np.empty((len(crops), size, size, 3), np.uint8)
-    whole = np.empty_like(damaged)
+    views = tuple(np.empty((len(crops), size, size, 3), np.uint8) for _ in range(1 + whole))
     for index, (crop, seed) in enumerate(zip(crops, seeds, strict=True)):
         rng = np.random.default_rng(seed)
         if level == "none":
-            damaged[index] = whole[index] = place(crop, size, scale=scale)
+            for view in views:
+                view[index] = place(crop, size, scale=scale)
             continue
         placement = draw_placement(size, scale, rng)
         light = draw_light(rng)
-        image = whole[index] = light(place(crop, size, **placement))
-        if level == "real" and rng.random() < damage:
-            worn = crop
-            if eyes is not None and rng.random() < GLASSES:
-                worn = put_on_glasses(crop, eyes_in_pixels(eyes, len(crop), size / scale), rng)
-            aspect = 1.0
-            if rng.random() < SQUEEZED:
-                aspect = float(np.exp(np.clip(rng.normal(0, 0.1), -0.25, 0.25)))
-            if worn is not crop or aspect != 1.0:
-                image = light(place(worn, size, aspect=aspect, **placement))
-            image = random_damage(image, rng)
-        damaged[index] = image
-    return damaged, whole
+        damaged = level == "real" and rng.random() < damage
+        worn, aspect = crop, 1.0
+        if damaged and eyes is not None and rng.random() < GLASSES:
+            worn = put_on_glasses(crop, eyes_in_pixels(eyes, len(crop), size / scale), rng)
+        if damaged and rng.random() < SQUEEZED:
+            aspect = math.exp(_clip(rng.normal(0, 0.1), 0.25))
+        image = light(place(worn, size, aspect=aspect, **placement))
+        if whole:
+            same = worn is crop and aspect == 1.0
+            views[1][index] = image if same else light(place(crop, size, **placement))
+        views[0][index] = random_damage(image, rng) if damaged else image
+    return views
 
 
 def place(
@@ -154,23 +159,27 @@ class Placement(TypedDict):
 
 def draw_placement(size: int, scale: float, rng: Generator) -> Placement:
     """Flip, turn, zoom and shift about as much as detectors' landmarks err."""
-    angle = float(np.clip(rng.normal(0, 6), -25, 25))
-    zoom = float(np.clip(np.exp(rng.normal(0, 0.07)), 0.8, 1.25))
-    dx, dy = np.clip(rng.normal(0, 0.03, 2), -0.1, 0.1) * size
+    angle = _clip(rng.normal(0, 6), 25)
+    zoom = min(max(math.exp(rng.normal(0, 0.07)), 0.8), 1.25)
+    dx, dy = (_clip(part, 0.1) * size for part in rng.normal(0, 0.03, 2).tolist())
     return {
         "scale": scale * zoom,
         "angle": angle,
-        "shift": (float(dx), float(dy)),
+        "shift": (dx, dy),
         "flip": bool(rng.random() < 0.5),
     }
+
+
+def _clip(value: float, limit: float) -> float:
+    """The number within -limit to limit; NumPy's own clip takes microseconds."""
+    return min(max(value, -limit), limit)
 
 
 def draw_light(rng: Generator) -> Callable[[UInt8Image], UInt8Image]:
     """Gamma, contrast, brightness and colour cast, as one table a channel."""
     if rng.random() < 0.3:
         return lambda image: image
-    values = np.linspace(0, 1, 256)
-    values = values ** np.exp(rng.normal(0, 0.3))
+    values = _LEVELS ** np.exp(rng.normal(0, 0.3))
     values = (values - 0.5) * np.exp(rng.normal(0, 0.22)) + 0.5 + rng.normal(0, 0.09)
     gains = np.exp(rng.normal(0, 0.06, 3)) if rng.random() < 0.5 else np.ones(3)
     table = np.clip(values[:, None] * gains * 255, 0, 255).astype(np.uint8)
@@ -219,8 +228,7 @@ def fade(image: UInt8Image, rng: Generator) -> UInt8Image:
     image = desaturate(image, float(rng.uniform(0.2, 1.0)))
     black = rng.uniform(0, 70) * np.array([1.0, rng.uniform(0.7, 1.0), rng.uniform(0.4, 1.0)])
     white = 255 - rng.uniform(0, 60) * np.array([rng.uniform(0, 0.6), 0.7, rng.uniform(0.7, 1.8)])
-    ramp = np.linspace(0, 1, 256)[:, None]
-    table = np.clip(black + (white - black) * ramp, 0, 255).astype(np.uint8)
+    table = np.clip(black + (white - black) * _LEVELS[:, None], 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table[None]), np.uint8)
 
 

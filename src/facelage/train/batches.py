@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -102,7 +101,7 @@ def epoch_batches(
     def augmented(rows: NDArray[np.int64], start: int) -> tuple[NDArray[np.uint8], ...]:
         seeds = [(*seed, start + offset) for offset in range(len(rows))]
         eyes = crop.landmarks[:2]
-        return augmented_views(store.batch(rows), size, level, seeds, scale, damage, eyes)
+        return augmented_views(store.batch(rows), size, level, seeds, scale, damage, eyes, whole)
 
     with (
         one_opencv_thread(),
@@ -117,8 +116,7 @@ def epoch_batches(
             views = pool.map(
                 augmented, [rows[at : at + step] for at in parts], [start + at for at in parts]
             )
-            views = zip(*views, strict=True)
-            crops = [to_input(np.concatenate(view), crop) for view in islice(views, 1 + whole)]
+            crops = [to_input(np.concatenate(view), crop) for view in zip(*views, strict=True)]
             wanted = torch.from_numpy(targets[rows])
             if mixup:
                 rng = np.random.default_rng((*seed, start, 1))
