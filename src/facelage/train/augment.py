@@ -98,8 +98,9 @@ def augmented_views(
     for index, (crop, seed) in enumerate(zip(crops, seeds, strict=True)):
         rng = np.random.default_rng(seed)
         if level == "none":
+            image = place(crop, size, scale=scale)
             for view in views:
-                view[index] = place(crop, size, scale=scale)
+                view[index] = image
             continue
         placement = draw_placement(size, scale, rng)
         light = draw_light(rng)
