@@ -3,11 +3,11 @@
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
-teachers.py, embeddings.py and age_features.py; --weights are the folders of theirs),
-trains with each of the recipe's settings in turn (--recipe, by default release.json),
-first from ImageNet weights, then from what the last one came to, and exports the last as
-OUT/model.onnx, calibrated on the validation faces of all three. A training comes to its
-last weights; its own words in the recipe, beside Trainer's settings, change that:
+teachers.py, faceres_teacher.py, embeddings.py and age_features.py; --weights are the
+folders of theirs), trains with each of the recipe's settings in turn (--recipe, by default
+release.json), first from ImageNet weights, then from what the last one came to, and exports
+the last as OUT/model.onnx, calibrated on the validation faces of all three. A training comes
+to its last weights; its own words in the recipe, beside Trainer's settings, change that:
 
 - `"start": 13`: it begins from what training 13 came to;
 - `"reseed": 1`: its seed is so much higher than the others';
@@ -46,8 +46,13 @@ SOURCES = {
     "lfw": ("lfw.csv", ["--val", "0.08", "--test", "0.2", "--group-column", "subject"]),
 }
 
-#: What writes a column of embeddings.
-EMBEDDINGS = {"embedding": "embeddings.py", "age_features": "age_features.py"}
+#: What writes a column that a training may name among its teachers or embeddings.
+COLUMNS = {
+    "embedding": "embeddings.py",
+    "age_features": "age_features.py",
+    "teacher_faceres": "faceres_teacher.py",
+    "face_features": "faceres_teacher.py",
+}
 #: face-api.js's network as a teacher that is asked about every crop.
 FACE_API = "live_face_api"
 #: What a training may say in the recipe beside Trainer's settings.
@@ -103,10 +108,13 @@ def ask_teachers(
 ) -> None:
     """Write the columns of answers, and face-api.js's network where a training asks it live."""
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
-    columns = {column for stage in stages for column in stage.get("embeddings", ())}
-    for column, script in EMBEDDINGS.items():
-        if column in columns:
-            step(out, column, [sys.executable, HERE / script, *prepared, *folders])
+    named = {
+        column
+        for stage in stages
+        for column in (*stage.get("teachers", ()), *stage.get("embeddings", ()))
+    }
+    for script in dict.fromkeys(COLUMNS[column] for column in COLUMNS if column in named):
+        step(out, script.removesuffix(".py"), [sys.executable, HERE / script, *prepared, *folders])
     if any("ask_face_api" in stage for stage in stages):
         step(out, FACE_API, [sys.executable, HERE / "live_teacher.py", *prepared, *folders,
                              "--out", out / f"{FACE_API}.onnx"])  # fmt: skip

@@ -19,9 +19,13 @@ from torch.nn import functional
 
 
 def read_weights(manifest: Path) -> dict[str, NDArray[np.float32]]:
-    """The arrays of a TensorFlow.js weights manifest; the .bin files lie beside it."""
+    """The arrays of a TensorFlow.js weights manifest, or of a graph that holds one.
+
+    The .bin files lie beside it.
+    """
     arrays: dict[str, NDArray[np.float32]] = {}
-    for group in json.loads(manifest.read_text(encoding="utf-8")):
+    groups = json.loads(manifest.read_text(encoding="utf-8"))
+    for group in groups["weightsManifest"] if isinstance(groups, dict) else groups:
         data = b"".join((manifest.parent / name).read_bytes() for name in group["paths"])
         position = 0
         for entry in group["weights"]:

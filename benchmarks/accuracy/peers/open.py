@@ -27,6 +27,10 @@ def open_peer(spec: PeerSpec, folder: Path, keras_python: Path | None) -> OnnxPe
         return OnnxPeer.open(HERE / f"{spec.name}.toml", weights=folder, threads=1)
     if sha256(file) != spec.sha256:
         raise SystemExit(f"{file} is not the file that {spec.name}.toml was written for")
+    if spec.name == "faceres":
+        from peers.faceres import FaceResRunner
+
+        return OnnxPeer(spec, FaceResRunner(file))
     if file.suffix == ".json":
         from peers.face_api import FaceApiRunner
 

@@ -24,8 +24,8 @@ AGES = {
 }
 
 
-def test_there_are_ten_peers() -> None:
-    assert len(SPECS) == 10
+def test_there_are_eleven_peers() -> None:
+    assert len(SPECS) == 11
 
 
 @names
