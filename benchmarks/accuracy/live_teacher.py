@@ -37,28 +37,44 @@ from facelage.train.allocator import keep_freed_memory
 EVERY = 4
 
 
-class LiveFaceApi(nn.Module):
-    """TinyXception for facelage's normalised crops: cuts its own part out of them first."""
+class Cut(nn.Module):
+    """The part of facelage's normalised crops that a network wants, as it wants it."""
 
-    def __init__(self, network: TinyXception, given: InputSpec, crop: CropSpec, pca: PCA) -> None:
+    def __init__(self, given: InputSpec, crop: CropSpec) -> None:
         super().__init__()
         assert isinstance(given.crop, PointsCrop)
-        self.network = network
         mean, std = torch.tensor(crop.mean), torch.tensor(crop.std)
         self.scale = (std * 255 * given.scale).view(1, 3, 1, 1)
         self.offset = ((mean * 255 - torch.tensor(given.mean)) * given.scale).view(1, 3, 1, 1)
         line = ((torch.arange(given.size) + 0.5) / given.size - 0.5) * given.crop.side
         x, y = (2 * (line + middle) - 1 for middle in given.crop.centre)
         self.grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-        spread = np.sqrt(pca.explained_variance_)
-        self.turn = torch.from_numpy((pca.components_ / spread[:, None]).T.astype(np.float32))
-        self.shift = -torch.from_numpy(pca.mean_.astype(np.float32)) @ self.turn
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> Tensor:
         grid = self.grid.expand(images.shape[0], -1, -1, -1)
         part = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-        seen = self.network.features(part * self.scale + self.offset)
+        return part * self.scale + self.offset
+
+
+class LiveFaceApi(nn.Module):
+    """TinyXception for facelage's normalised crops."""
+
+    def __init__(self, network: TinyXception, given: InputSpec, crop: CropSpec, pca: PCA) -> None:
+        super().__init__()
+        self.network = network
+        self.cut = Cut(given, crop)
+        self.turn, self.shift = components(pca)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.network.features(self.cut(images))
         return self.network.age(seen), seen @ self.turn + self.shift
+
+
+def components(pca: PCA) -> tuple[Tensor, Tensor]:
+    """Factor and offset that turn features into components of standard deviation 1."""
+    spread = np.sqrt(pca.explained_variance_)
+    turn = torch.from_numpy((pca.components_ / spread[:, None]).T.astype(np.float32))
+    return turn, -torch.from_numpy(pca.mean_.astype(np.float32)) @ turn
 
 
 def main() -> None:
