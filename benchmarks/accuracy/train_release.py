@@ -18,7 +18,9 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
   epochs without `"kept": true` (average.py); a number that is there twice counts twice;
 - `"narrow": 16`: that, narrowed to so many first channels (narrow.py);
 - `"ask_face_api": true`: ask face-api.js about every crop (live_teacher.py);
-- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py).
+- `"ask_faceres": true`: ask FaceRes about every crop (live_faceres.py);
+- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py);
+- `"own_answers": 15`: learn what that one came to says of each training face (own_answers.py).
 
 Each step goes on where it was when the command is started again; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
@@ -53,11 +55,12 @@ COLUMNS = {
     "teacher_faceres": "faceres_teacher.py",
     "face_features": "faceres_teacher.py",
 }
-#: face-api.js's network as a teacher that is asked about every crop.
-FACE_API = "live_face_api"
+#: What writes a network as a teacher that is asked about every crop, by the recipe's word for it.
+LIVE = {"ask_face_api": "live_teacher.py", "ask_faceres": "live_faceres.py"}
 #: What a training may say in the recipe beside Trainer's settings.
 WORDS = (
-    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", "ask_face_api", "ask_own"
+    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own",
+    "own_answers",
 )  # fmt: skip
 
 
@@ -106,7 +109,7 @@ def main() -> None:
 def ask_teachers(
     out: Path, stages: list[dict[str, Any]], prepared: list[Path], folders: list[object]
 ) -> None:
-    """Write the columns of answers, and face-api.js's network where a training asks it live."""
+    """Write the columns of answers, and the networks that a training asks live."""
     step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
     named = {
         column
@@ -115,9 +118,14 @@ def ask_teachers(
     }
     for script in dict.fromkeys(COLUMNS[column] for column in COLUMNS if column in named):
         step(out, script.removesuffix(".py"), [sys.executable, HERE / script, *prepared, *folders])
-    if any("ask_face_api" in stage for stage in stages):
-        step(out, FACE_API, [sys.executable, HERE / "live_teacher.py", *prepared, *folders,
-                             "--out", out / f"{FACE_API}.onnx"])  # fmt: skip
+    for word, script in LIVE.items():
+        if any(word in stage for stage in stages):
+            step(out, word, [sys.executable, HERE / script, *prepared, *folders,
+                             "--out", live_file(out, word)])  # fmt: skip
+
+
+def live_file(out: Path, word: str) -> Path:
+    return out / f"{word.replace('ask', 'live')}.onnx"
 
 
 def train(
@@ -133,13 +141,15 @@ def train(
     own = {word: settings.pop(word, None) for word in WORDS}
     number = len(before) + 1
     name = f"{seed}_{number}"
-    if own["ask_face_api"]:
-        settings["live"] = [str(out / f"{FACE_API}.onnx")]
+    settings["live"] = [str(live_file(out, word)) for word in LIVE if own[word]]
     if own["ask_own"]:
         teacher = out / f"live_own_{name}.onnx"
         step(out, teacher.stem, [sys.executable, HERE / "own_teacher.py", teacher,
                                  *(before[n - 1].weights for n in own["ask_own"])])  # fmt: skip
-        settings["live"] = [str(teacher), *settings.get("live", ())]
+        settings["live"] = [str(teacher), *settings["live"]]
+    if own["own_answers"]:
+        model = before[own["own_answers"] - 1].weights
+        step(out, "own_answers", [sys.executable, HERE / "own_answers.py", model, *prepared])
     config = out / f"stage_{number}.json"
     config.write_text(json.dumps(settings), encoding="utf-8")
     run = out / f"run_{name}"
