@@ -236,6 +236,21 @@ def test_an_undamaged_view_has_the_same_turns_and_light() -> None:
         assert np.array_equal(view, crops[:, 4:-4, 4:-4])
 
 
+def test_a_view_comes_again_whatever_the_damage() -> None:
+    crops = np.stack([portrait(PADDED, seed) for seed in range(8)])
+    places = [(number,) for number in range(8)]
+    one, other = (
+        augment.augmented_views(
+            crops, 32, "real", [(number, run) for number in range(8)], views=places
+        )
+        for run in (1, 2)
+    )
+    assert np.array_equal(one[1], other[1])
+    assert not np.array_equal(one[0], other[0])
+    moved = augment.augmented_views(crops, 32, "real", places, views=places[::-1])
+    assert not np.array_equal(one[1], moved[1])
+
+
 def test_an_old_print_has_less_contrast_than_the_face_and_more_grain() -> None:
     # A face without detail: what differs between neighbours afterwards is grain.
     flat = np.repeat(np.linspace(40, 220, 128)[:, None, None], 128, 1).repeat(3, 2).astype(np.uint8)

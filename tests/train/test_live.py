@@ -178,6 +178,45 @@ def test_a_live_teacher_may_be_asked_about_the_crop_before_its_damage(
             assert torch.equal(batch.whole, batch.images) is not whole
 
 
+def test_a_run_with_views_asks_less_and_is_told_the_same(
+    faces: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_teacher(tmp_path / "teacher.onnx")
+    asked, told = [], []
+    ask, fill = LiveTeachers.ask, trainer.with_answers
+    make = trainer.epoch_batches
+
+    def made(*arguments: Any, **options: Any) -> Any:
+        for batch in make(*arguments, **options):
+            told.append(batch.whole)
+            yield batch
+
+    def counted(self: LiveTeachers, images: torch.Tensor) -> Any:
+        asked.append(len(images))
+        return ask(self, images)
+
+    def filled(targets: torch.Tensor, teachers: Any, said: Any) -> torch.Tensor:
+        result = fill(targets, teachers, said)
+        expected = 50 + 10 * told[-1].mean((1, 2, 3))  # what the teacher says of these crops
+        assert torch.allclose(result[:, 1], expected, atol=1e-3)
+        return result
+
+    monkeypatch.setattr(trainer, "epoch_batches", made)
+    monkeypatch.setattr(LiveTeachers, "ask", counted)
+    monkeypatch.setattr(trainer, "with_answers", filled)
+    tiny.trainer(
+        epochs=6,
+        balance=0.0,
+        augmentation="real",
+        teachers={"elder": 1.0},
+        live=(file,),
+        live_whole=True,
+        live_views=2,
+    ).fit(faces, tmp_path / "run")
+    shown = sum(map(len, told))
+    assert sum(asked) <= 2 * len(faces.usable("train")) < shown / 2
+
+
 def test_a_live_teacher_changes_the_kept_neuron_as_a_written_one(
     faces: Manifest, tmp_path: Path
 ) -> None:

@@ -96,6 +96,9 @@ _OPTIONS = (
         help="Ask it about the crop before or after 'real' damages it.  [default: live-damaged]",
     ),
     _setting(
+        "live_views", int, "Ask it about so many views of each face only, once each; 0: about all."
+    ),
+    _setting(
         "distribution", float, "Loss weight of a head for the distribution of ages (training only)."
     ),
     click.option(

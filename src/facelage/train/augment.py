@@ -61,6 +61,7 @@ def augmented_views(
     damage: float = 1.0,
     eyes: Eyes | None = None,
     whole: bool = True,
+    views: Sequence[Sequence[int]] | None = None,
 ) -> tuple[NDArray[np.uint8], ...]:
     """Augment padded crops, and keep what they were before they were damaged.
 
@@ -87,6 +88,9 @@ def augmented_views(
         glasses there. None draws none.
     whole:
         Whether the second result is wanted.
+    views:
+        N seeds of the turns, zooms and light alone, if these are to come again
+        whatever the damage; by default `seeds` draws them too.
 
     Returns
     -------
@@ -94,16 +98,17 @@ def augmented_views(
         The augmented crops, and, with `whole`, the same turns, zooms and light without
         damage: N x size x size x 3, RGB, uint8.
     """
-    views = tuple(np.empty((len(crops), size, size, 3), np.uint8) for _ in range(1 + whole))
+    results = tuple(np.empty((len(crops), size, size, 3), np.uint8) for _ in range(1 + whole))
     for index, (crop, seed) in enumerate(zip(crops, seeds, strict=True)):
         rng = np.random.default_rng(seed)
+        placing = rng if views is None else np.random.default_rng(views[index])
         if level == "none":
             image = place(crop, size, scale=scale)
-            for view in views:
-                view[index] = image
+            for result in results:
+                result[index] = image
             continue
-        placement = draw_placement(size, scale, rng)
-        light = draw_light(rng)
+        placement = draw_placement(size, scale, placing)
+        light = draw_light(placing)
         damaged = level == "real" and rng.random() < damage
         worn, aspect = crop, 1.0
         if damaged and eyes is not None and rng.random() < GLASSES:
@@ -113,9 +118,9 @@ def augmented_views(
         image = light(place(worn, size, aspect=aspect, **placement))
         if whole:
             same = worn is crop and aspect == 1.0
-            views[1][index] = image if same else light(place(crop, size, **placement))
-        views[0][index] = random_damage(image, rng) if damaged else image
-    return views
+            results[1][index] = image if same else light(place(crop, size, **placement))
+        results[0][index] = random_damage(image, rng) if damaged else image
+    return results
 
 
 def place(

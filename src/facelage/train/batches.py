@@ -41,6 +41,8 @@ class Batch:
         N, int64: the faces' places in the training split.
     whole:
         As `images`, before they were damaged; `images` itself unless asked for.
+    views:
+        N, int64: which of its views each face is in; 0 where there is no number of views.
     """
 
     images: Tensor
@@ -48,6 +50,7 @@ class Batch:
     weights: Tensor
     rows: NDArray[np.int64]
     whole: Tensor
+    views: NDArray[np.int64]
 
 
 def to_input(crops: NDArray[np.uint8], crop: CropSpec) -> Tensor:
@@ -88,20 +91,30 @@ def epoch_batches(
     damage: float = 1.0,
     mixup: float = 0.0,
     whole: bool = False,
+    views: int = 0,
 ) -> Iterator[Batch]:
     """Augmented batches in `order`, a last batch of one face left out.
 
     What happens to a face depends on `seed` and its place in the epoch only
     (and, with `mixup`, on the other faces of its batch). `whole` says whether the
-    batches also hold the crops as they were before they were damaged.
+    batches also hold the crops as they were before they were damaged. With `views` a face
+    is turned, zoomed and lit in one of so many ways, the same in every epoch.
     """
     scale = size / crop.size
     workers = os.cpu_count() or 1
+    chosen = np.zeros(len(order), np.int64)
+    if views:
+        chosen = np.random.default_rng((*seed, 2)).integers(0, views, len(order))
 
     def augmented(rows: NDArray[np.int64], start: int) -> tuple[NDArray[np.uint8], ...]:
         seeds = [(*seed, start + offset) for offset in range(len(rows))]
+        placing = None
+        if views:
+            placing = [(seed[0], int(row), int(chosen[start + k])) for k, row in enumerate(rows)]
         eyes = crop.landmarks[:2]
-        return augmented_views(store.batch(rows), size, level, seeds, scale, damage, eyes, whole)
+        return augmented_views(
+            store.batch(rows), size, level, seeds, scale, damage, eyes, whole, placing
+        )
 
     with (
         one_opencv_thread(),
@@ -113,12 +126,13 @@ def epoch_batches(
                 return
             step = -(-len(rows) // workers)
             parts = range(0, len(rows), step)
-            views = pool.map(
+            made = pool.map(
                 augmented, [rows[at : at + step] for at in parts], [start + at for at in parts]
             )
-            crops = [to_input(np.concatenate(view), crop) for view in zip(*views, strict=True)]
+            crops = [to_input(np.concatenate(view), crop) for view in zip(*made, strict=True)]
             wanted = torch.from_numpy(targets[rows])
             if mixup:
                 rng = np.random.default_rng((*seed, start, 1))
                 crops, wanted = mix_similar(crops, wanted, mixup, rng)
-            yield Batch(crops[0], wanted, torch.from_numpy(weights[rows]), rows, crops[-1])
+            shown = chosen[start : start + len(rows)]
+            yield Batch(crops[0], wanted, torch.from_numpy(weights[rows]), rows, crops[-1], shown)

@@ -111,6 +111,9 @@ class TrainConfig:
     live_whole:
         Ask live teachers about the crop before `real` damages it, so that the student
         learns to say of a damaged face what they say of the whole one.
+    live_views:
+        Turn, zoom and light each training face in so many ways only, and ask live teachers
+        about each of them once; 0 asks about every crop. Needs ``live_whole`` and no ``mixup``.
     distribution:
         Loss weight of a head that gives the age as a distribution over whole years,
         in training only; 0 has none.
@@ -159,6 +162,7 @@ class TrainConfig:
     blend: dict[str, float] = field(default_factory=dict)
     live: tuple[str, ...] = ()
     live_whole: bool = False
+    live_views: int = 0
     distribution: float = 0.0
     attributes: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, float] = field(default_factory=dict)
@@ -184,6 +188,7 @@ class TrainConfig:
             ("balance", 0.0, 1.0),
             ("balance_limit", 1.0, 1e3),
             ("damage", 0.0, 1.0),
+            ("live_views", 0, 1000),
             ("distribution", 0.0, 1e3),
             ("mixup", 0.0, 1.0),
             ("patience", 0, 10_000),
@@ -232,6 +237,13 @@ class TrainConfig:
             )
         if sum(self.blend.values()) > 1:
             raise ConfigError("blend is out of range", got=str(self.blend), expected="a sum to 1")
+        if self.live_views and (not self.live_whole or self.mixup):
+            raise ConfigError(
+                "answers to a few views are to be kept, but the teachers see others",
+                got=f"live_views={self.live_views}, live_whole={self.live_whole}, "
+                f"mixup={self.mixup}",
+                expected="live_whole, and no mixup: neither damage nor blends come again",
+            )
 
     def _check_types(self) -> None:
         for entry in fields(self):

@@ -45,6 +45,7 @@ from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import get_loss, taught_losses, weighted_mean
 from facelage.train.optim import make_optimiser, make_schedule
 from facelage.train.precision import keep_slow_in_float32
+from facelage.train.remembered import RememberedTeachers
 from facelage.train.side_tasks import SideTasks
 
 #: What ``last.pt`` holds.
@@ -182,6 +183,7 @@ class _Run:
             )
             self.weights = source_weights(train, config)
             self.targets = teacher_targets(train, config, self.live)
+            self.asked = RememberedTeachers(self.live, len(train), config.live_views)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)
             self.val_store = CropStore(val, memory_gb=memory, progress=progress)
             self.train_store.check(crop)
@@ -221,7 +223,7 @@ class _Run:
             self.log.bar(self.steps, f"epoch {epoch}/{config.epochs}") as bar,
         ):
             for step, batch in enumerate(self._batches(epoch), start=1):
-                said = self.live.ask(batch.whole)
+                said = self.asked.ask(batch.whole, batch.rows, batch.views)
                 targets = with_answers(batch.targets, config.teachers, said)
                 self.optimiser.zero_grad(set_to_none=True)
                 with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
@@ -267,6 +269,7 @@ class _Run:
             seed=(config.seed, epoch),
             mixup=config.mixup,
             whole=config.live_whole,
+            views=config.live_views,
         )
 
     @property
