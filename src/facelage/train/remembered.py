@@ -1,8 +1,8 @@
 """What live teachers have said of training faces, so that they are asked once.
 
-A run of many epochs spends most of its time on teachers that are asked about every crop. With
+Teachers that are asked about every crop cost as much in the last epoch as in the first. With
 a few views of each face, drawn once, their answers can be kept: an epoch after the first few
-costs no more than one without teachers.
+costs hardly more than one without teachers.
 """
 
 from __future__ import annotations
