@@ -9,7 +9,7 @@ writes an ONNX file for the setting `live`: normalised crops of any size in, and
   that it tells identities, gender and age by, N x 64, fitted on every fourth training face.
 
 FaceRes wants a crop 1.25 times as wide; what lies outside is the crop's edge, repeated, which
-its error on APPA-REAL does not mind (docs/training.md). 192 pixels instead of its 224 are a
+its error on APPA-REAL does not mind (docs/experiments.md). 192 pixels instead of its 224 are a
 third quicker. A file that is there is left as it is. The network and its terms:
 peers/faceres.toml.
 """

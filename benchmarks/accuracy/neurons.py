@@ -9,7 +9,7 @@ the validation faces of each prepared FOLDER, and on all faces of those after --
 lists the run's own blend, single neurons, and the blends with the lowest sum of MAEs.
 With --out, writes the run's last weights with another blend, and with answers that lie
 FACTOR times as far from MIDDLE years: the mean of several teachers draws them together (see
-"One network taught by several" in docs/training.md). Both touch no weight but the neuron's.
+"Several networks in one, measured" in docs/experiments.md). Both touch no weight but the neuron's.
 """
 
 from __future__ import annotations

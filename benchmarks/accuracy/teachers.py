@@ -1,6 +1,6 @@
 """Write what other age models say of the training faces into their manifests.
 
-    python benchmarks/accuracy/teachers.py PREPARED... --weights FOLDER...
+    python benchmarks/accuracy/teachers.py PREPARED... --weights FOLDER... [--only NAME]
 
 adds a column `teacher_NAME` (years) for each teacher to PREPARED/manifest.csv,
 for the rows of the training and validation splits. A teacher sees each face in
@@ -46,9 +46,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("prepared", nargs="+", type=Path)
     parser.add_argument("--weights", action="append", type=Path, required=True)
+    parser.add_argument("--only", choices=VIEWS, action="append", help="this teacher")
     arguments = parser.parse_args()
     keep_freed_memory()
-    for name in VIEWS:
+    for name in arguments.only or VIEWS:
         spec = load_spec(HERE / f"{name}.toml")
         folder = find_weights(spec, arguments.weights)
         if folder is None:

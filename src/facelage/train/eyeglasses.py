@@ -1,7 +1,7 @@
 """Drawn spectacles and sunglasses for training crops.
 
 A network that has seen few children with glasses takes a frame for age. Drawn on faces of
-every age, glasses tell it less (docs/training.md, "Worn prints and glasses").
+every age, glasses tell it less (docs/experiments.md, "Worn prints and glasses").
 """
 
 from __future__ import annotations
