@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peers.face_api import TinyXception, read_weights
+from peers.face_api import TinyXception
 from peers.open import HERE, find_weights
+from peers.tensorflow_js import read_weights
 from sklearn.decomposition import PCA
 from tqdm import tqdm
 

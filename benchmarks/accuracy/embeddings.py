@@ -14,8 +14,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from peers.face_api import read_weights
 from peers.face_recognition import FaceRecognition, embed
+from peers.tensorflow_js import read_weights
 from tqdm import tqdm
 
 from facelage.data.crops import CropStore

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from faceres_teacher import COMPONENTS, FROM, STRETCH, Seen
 from live_teacher import Cut, components, some, to_onnx
-from peers.face_api import read_weights
 from peers.faceres import FaceRes, FaceResRunner
 from peers.open import HERE, find_weights
+from peers.tensorflow_js import read_weights
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 

@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from age_features import COMPONENTS, Features
-from peers.face_api import TinyXception, read_weights
+from peers.face_api import TinyXception
 from peers.open import HERE, find_weights
+from peers.tensorflow_js import read_weights
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional

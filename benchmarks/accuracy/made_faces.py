@@ -1,7 +1,7 @@
 """Draw photos of people who do not exist, for more faces than the training sets have.
 
     pip download --no-deps random_face==2021.7.21.1 && unzip random_face-*.whl -d random_face
-    python benchmarks/accuracy/made_faces.py random_face OUT --count 8000
+    python benchmarks/accuracy/made_faces.py OUT --weights random_face [--count 8000]
 
 writes OUT/00000.jpg and so on (320 x 320, RGB). A number's face is always the same, photos
 that are there are not drawn again, and a greater count later adds to them. Two cores of an
@@ -37,8 +37,9 @@ MEAN_OF = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("package", type=Path, help="the unpacked wheel of random_face")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--weights", action="append", type=Path, required=True,
+                        help="the unpacked wheel of random_face, or among others")  # fmt: skip
     parser.add_argument("--count", type=int, default=8000)
     parser.add_argument("--first", type=int, default=0, help="number of the first face")
     arguments = parser.parse_args()
@@ -49,7 +50,8 @@ def main() -> None:
     ]
     arguments.out.mkdir(parents=True, exist_ok=True)
     print(f"{arguments.count - len(numbers)} faces are there")
-    draw(arguments.package, arguments.out, numbers)
+    if numbers:
+        draw(find(arguments.weights), arguments.out, numbers)
     photos = sorted(arguments.out.glob("*.jpg"))
     lines = ["path,age", *(f"{path.name},{STAND_IN}" for path in photos)]
     write_text(arguments.out / "faces.csv", "\n".join(lines) + "\n")
@@ -59,19 +61,26 @@ def photo(out: Path, number: int) -> Path:
     return out / f"{number:05d}.jpg"
 
 
-def draw(package: Path, out: Path, numbers: list[int]) -> None:
+def find(folders: list[Path]) -> Path:
+    """The generator's first network; the second lies beside it."""
+    for folder in folders:
+        for found in folder.rglob("MappingNetwork.xml"):
+            return found
+    raise SystemExit("MappingNetwork.xml is in none of the folders: see the head of this file")
+
+
+def draw(first: Path, out: Path, numbers: list[int]) -> None:
     """Draw the faces of these numbers, two at a time."""
     import openvino as ov
     from openvino.properties import hint
 
-    [data] = package.rglob("MappingNetwork.xml")
     core = ov.Core()
     options = {
         hint.inference_precision: "f32",  # bfloat16 was slower
         hint.performance_mode: hint.PerformanceMode.THROUGHPUT,
     }
-    mapping = core.compile_model(str(data), "CPU")
-    synthesis = core.read_model(data.with_name("SynthesisNetwork.xml"))
+    mapping = core.compile_model(str(first), "CPU")
+    synthesis = core.read_model(first.with_name("SynthesisNetwork.xml"))
     [band] = [each for each in synthesis.get_ops() if each.get_friendly_name() == LOW_BAND]
     short = ov.Model([band.output(0)], synthesis.get_parameters(), "low_band")
     queue = ov.AsyncInferQueue(core.compile_model(short, "CPU", options), 2)

@@ -19,7 +19,9 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 - `"narrow": 16`: that, narrowed to so many first channels (narrow.py);
 - `"ask_face_api": true`: ask face-api.js about every crop (live_teacher.py);
 - `"ask_faceres": true`: ask FaceRes about every crop (live_faceres.py);
-- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py).
+- `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py);
+- `"made": 6404`: it also learns from so many faces of no one (made_faces.py), and the panel's
+  answers (panel.py) are there to be learned, what the last training came to being a member.
 
 Each step goes on where it was when the command is started again; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
@@ -58,7 +60,7 @@ COLUMNS = {
 LIVE = {"ask_face_api": "live_teacher.py", "ask_faceres": "live_faceres.py"}
 #: What a training may say in the recipe beside Trainer's settings.
 WORDS = (
-    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own"
+    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own", "made"
 )  # fmt: skip
 
 
@@ -97,7 +99,11 @@ def main() -> None:
     start: list[object] = ["--backbone", backbone]
     outcomes: list[Outcome] = []
     for seed, stage in zip(seeds, stages, strict=True):
-        outcomes.append(train(out, seed, stage, outcomes, prepared, start))
+        faces = prepared
+        if "made" in stage:
+            own = outcomes[-1].weights
+            faces = [*prepared, make_faces(out, stage["made"], own, prepared, folders)]
+        outcomes.append(train(out, seed, stage, outcomes, faces, start))
         start = ["--weights", outcomes[-1].weights]
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
     step(out, "export", [*FACELAGE, "export", outcomes[-1].weights, out / "model.onnx",
@@ -112,6 +118,7 @@ def ask_teachers(
     named = {
         column
         for stage in stages
+        if "made" not in stage
         for column in (*stage.get("teachers", ()), *stage.get("embeddings", ()))
     }
     for script in dict.fromkeys(COLUMNS[column] for column in COLUMNS if column in named):
@@ -120,6 +127,28 @@ def ask_teachers(
         if any(word in stage for stage in stages):
             step(out, word, [sys.executable, HERE / script, *prepared, *folders,
                              "--out", live_file(out, word)])  # fmt: skip
+
+
+def make_faces(
+    out: Path, count: int, own: Path, prepared: list[Path], folders: list[object]
+) -> Path:
+    """Draw and prepare faces of no one, and write what the panel says of all faces."""
+
+    def ask(script: str, *arguments: object) -> None:
+        what = script.removesuffix(".py")
+        step(out, f"{what}, made", [sys.executable, HERE / script, *arguments])
+
+    photos, made = out / "made_photos", out / "prepared" / "made"
+    ask("made_faces.py", photos, "--count", count, *folders)
+    step(out, "prepare made", [*FACELAGE, "prepare", photos / "faces.csv", made,
+                               "--val", "0.03", "--test", "0"])  # fmt: skip
+    ask("teachers.py", made, *folders, "--only", "face_api")
+    ask("own_answers.py", own, *prepared, made)
+    # Together, since the features' components are those of all.
+    ask("faceres_teacher.py", *prepared, made, *folders)
+    ask("panel.py", *prepared, "--without", "face_api")
+    ask("panel.py", "--label", made)
+    return made
 
 
 def live_file(out: Path, word: str) -> Path:

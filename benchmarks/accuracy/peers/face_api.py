@@ -8,7 +8,6 @@ last 4 x 4 field and one linear layer. All padding is TensorFlow's "same".
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,38 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-def read_weights(manifest: Path) -> dict[str, NDArray[np.float32]]:
-    """The arrays of a TensorFlow.js weights manifest, or of a graph that holds one.
-
-    The .bin files lie beside it.
-    """
-    arrays: dict[str, NDArray[np.float32]] = {}
-    groups = json.loads(manifest.read_text(encoding="utf-8"))
-    for group in groups["weightsManifest"] if isinstance(groups, dict) else groups:
-        data = b"".join((manifest.parent / name).read_bytes() for name in group["paths"])
-        position = 0
-        for entry in group["weights"]:
-            count = int(np.prod(entry["shape"]))
-            packing = entry.get("quantization")
-            kind = np.dtype(packing["dtype"] if packing else entry["dtype"]).newbyteorder("<")
-            raw = np.frombuffer(data, kind, count, position).astype(np.float32)
-            position += count * kind.itemsize
-            if packing:
-                raw = raw * np.float32(packing["scale"]) + np.float32(packing["min"])
-            arrays[entry["name"]] = raw.reshape(entry["shape"])
-        if position != len(data):
-            raise ValueError(f"{manifest}: {len(data)} bytes of weights, {position} described")
-    return arrays
-
-
-def same(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
-    """TensorFlow's "same" padding, whose odd pixel lies to the right and below."""
-    edges = []
-    for side in (x.shape[3], x.shape[2]):
-        total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-        edges += [total // 2, total - total // 2]
-    return functional.pad(x, edges, value=value)
+from peers.tensorflow_js import read_weights, same, tensors
 
 
 class TinyXception(nn.Module):
@@ -56,14 +24,7 @@ class TinyXception(nn.Module):
 
     def __init__(self, arrays: dict[str, NDArray[np.float32]]) -> None:
         super().__init__()
-        self._weights: dict[str, Tensor] = {}
-        for name, array in arrays.items():
-            tensor = torch.from_numpy(array.copy())
-            if name.endswith("depthwise_filter"):  # height, width, channels, 1
-                tensor = tensor.permute(2, 3, 0, 1)
-            elif array.ndim == 4:  # height, width, in, out
-                tensor = tensor.permute(3, 2, 0, 1)
-            self._weights[name] = tensor.contiguous()
+        self._weights = tensors(arrays)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.age(self.features(images))

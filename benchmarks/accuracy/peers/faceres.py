@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from peers.face_api import read_weights, same
+from peers.tensorflow_js import read_weights, same, tensors
 
 #: Blocks (of 13) whose depthwise convolution halves the picture.
 HALVING = (2, 4, 6, 12)
@@ -27,14 +27,7 @@ class FaceRes(nn.Module):
 
     def __init__(self, arrays: dict[str, NDArray[np.float32]]) -> None:
         super().__init__()
-        self._weights: dict[str, Tensor] = {}
-        for name, array in arrays.items():
-            tensor = torch.from_numpy(array.copy())
-            if name.endswith("depthwise_kernel"):  # height, width, channels, 1
-                tensor = tensor.permute(2, 3, 0, 1)
-            elif array.ndim == 4:  # height, width, in, out
-                tensor = tensor.permute(3, 2, 0, 1)
-            self._weights[name] = tensor.contiguous()
+        self._weights = tensors(arrays)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         seen = self.features(images)
