@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
@@ -246,18 +246,17 @@ def old_print(image: UInt8Image, rng: Generator) -> UInt8Image:
     """
     image = fade(image, rng)
     side = image.shape[0] / 128
-    soft = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6)) * side)
+    soft = _soften(image, float(rng.uniform(0.3, 1.6)) * side)
     strength = float(np.exp(rng.uniform(np.log(1.5), np.log(14))))
     noise = strength * _soft_noise(image.shape[:2], float(rng.uniform(0.4, 1.6)) * side, rng)
-    noise = np.broadcast_to(noise[..., None], image.shape)
-    return np.asarray(cv2.add(soft, noise, dtype=cv2.CV_8U), np.uint8)
+    return _add(np.asarray(soft, np.uint8), noise)
 
 
 def blur(image: UInt8Image, rng: Generator) -> UInt8Image:
     """Out of focus, or moved."""
     side = image.shape[0] / 128
     if rng.random() < 0.75:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0) * side), np.uint8)
+        return np.asarray(_soften(image, rng.uniform(0.4, 2.0) * side), np.uint8)
     length = max(2, round(rng.uniform(3, 9) * side))
     line: NDArray[np.float32] = np.zeros((length, length), np.float32)
     line[length // 2] = 1 / length
@@ -289,17 +288,30 @@ def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
     first = int(rng.integers(_NOISE - count))
     noise = _normal_numbers()[first : first + count].reshape(shape) * np.float32(strength)
     if rng.random() < 0.4:
-        noise = np.asarray(2 * cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32).reshape(shape)
-    noise = np.broadcast_to(noise, image.shape)
-    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+        noise = np.asarray(2 * _soften(noise, 0.8), np.float32).reshape(shape)
+    return _add(image, noise)
 
 
 def _soft_noise(shape: tuple[int, ...], sigma: float, rng: Generator) -> NDArray[np.float32]:
     """Noise of standard deviation 1, blurred by `sigma` pixels."""
     first = int(rng.integers(_NOISE - int(np.prod(shape))))
     noise = _normal_numbers()[first : first + int(np.prod(shape))].reshape(shape)
-    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma), np.float32)
-    return noise / np.float32(max(float(noise.std()), 1e-6))
+    noise = np.asarray(_soften(noise, sigma), np.float32)
+    std = float(cv2.meanStdDev(noise)[1][0, 0])  # a tenth of the time that NumPy's takes
+    return noise / np.float32(max(std, 1e-6))
+
+
+def _soften(image: NDArray[Any], sigma: float) -> NDArray[Any]:
+    """A Gaussian blur; OpenCV's own rounds alike on every processor, for twice the time."""
+    kernel = cv2.getGaussianKernel(round(6 * sigma + 1) | 1, sigma)
+    return np.asarray(cv2.sepFilter2D(image, -1, kernel, kernel))
+
+
+def _add(image: UInt8Image, noise: NDArray[np.float32]) -> UInt8Image:
+    """Noise of one channel or three, over all three."""
+    if noise.ndim == 2 or noise.shape[2] == 1:
+        noise = np.asarray(cv2.cvtColor(noise, cv2.COLOR_GRAY2RGB), np.float32)
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
 
 @functools.cache

@@ -115,12 +115,12 @@ def _blend(
     image: UInt8Image, mask: NDArray[np.uint8], colour: NDArray[np.float64], amount: float
 ) -> UInt8Image:
     result = image.copy()
-    touched = np.flatnonzero(mask.any(axis=1))
-    if len(touched):
-        rows = slice(touched[0], touched[-1] + 1)
-        part = image[rows]
-        share = (mask[rows] * np.float32(amount / 255))[..., None]
-        result[rows] = part + share * (colour.astype(np.float32) - part) + np.float32(0.5)
+    x, y, width, height = cv2.boundingRect(mask)
+    if width:
+        box = np.s_[y : y + height, x : x + width]
+        share = np.asarray(mask[box] * np.float32(amount / 255), np.float32)
+        paint = np.full(image[box].shape, np.rint(colour), np.uint8)
+        result[box] = cv2.blendLinear(image[box], paint, 1 - share, share)
     return result
 
 
