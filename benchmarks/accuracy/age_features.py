@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peers.face_api import TinyXception
-from peers.open import HERE, find_weights
+from peers.open import weights_of
 from peers.tensorflow_js import read_weights
 from sklearn.decomposition import PCA
 from tqdm import tqdm
@@ -27,7 +27,6 @@ from tqdm import tqdm
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
 from facelage.data.prepared import agreed_crop
-from facelage.evaluate.baselines import load_spec
 from facelage.evaluate.baselines.cropping import PointsCrop
 from facelage.evaluate.baselines.spec import InputSpec
 from facelage.train.allocator import keep_freed_memory
@@ -43,10 +42,7 @@ def main() -> None:
     parser.add_argument("--weights", action="append", type=Path, required=True)
     arguments = parser.parse_args()
     keep_freed_memory()
-    spec = load_spec(HERE / "face_api.toml")
-    folder = find_weights(spec, arguments.weights)
-    if folder is None:
-        raise SystemExit(f"{spec.file} is in none of the folders; see peers/README.md")
+    spec, folder = weights_of("face_api", arguments.weights)
     manifests = [Manifest.load(prepared) for prepared in arguments.prepared]
     if all(COLUMN in manifest.frame for manifest in manifests):
         print(f"{COLUMN} is there")

@@ -24,13 +24,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from peers.faceres import FaceResRunner
-from peers.open import HERE, find_weights
+from peers.open import weights_of
 from sklearn.decomposition import PCA
 from tqdm import tqdm
 
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest
-from facelage.evaluate.baselines import PeerSpec, load_spec
+from facelage.evaluate.baselines import PeerSpec
 
 TEACHER, FEATURES = "teacher_faceres", "face_features"
 COMPONENTS = 64
@@ -43,10 +43,7 @@ def main() -> None:
     parser.add_argument("prepared", nargs="+", type=Path)
     parser.add_argument("--weights", action="append", type=Path, required=True)
     arguments = parser.parse_args()
-    spec = load_spec(HERE / "faceres.toml")
-    folder = find_weights(spec, arguments.weights)
-    if folder is None:
-        raise SystemExit(f"{spec.file} is in none of the folders; see peers/README.md")
+    spec, folder = weights_of("faceres", arguments.weights)
     manifests = [Manifest.load(prepared) for prepared in arguments.prepared]
     if all({TEACHER, FEATURES} <= set(manifest.frame) for manifest in manifests):
         print(f"{TEACHER} and {FEATURES} are there")

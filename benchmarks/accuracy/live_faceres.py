@@ -25,14 +25,13 @@ import torch
 from faceres_teacher import COMPONENTS, FROM, STRETCH, Seen
 from live_teacher import Cut, components, some, to_onnx
 from peers.faceres import FaceRes, FaceResRunner
-from peers.open import HERE, find_weights
+from peers.open import weights_of
 from peers.tensorflow_js import read_weights
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from facelage.data.align import CropSpec
 from facelage.data.prepared import agreed_crop
-from facelage.evaluate.baselines import load_spec
 from facelage.evaluate.baselines.spec import InputSpec
 from facelage.files import write_bytes
 from facelage.train.allocator import keep_freed_memory
@@ -67,10 +66,7 @@ def main() -> None:
         print(f"{arguments.out} is there")
         return
     keep_freed_memory()
-    spec = load_spec(HERE / "faceres.toml")
-    folder = find_weights(spec, arguments.weights)
-    if folder is None:
-        raise SystemExit(f"{spec.file} is in none of the folders; see peers/README.md")
+    spec, folder = weights_of("faceres", arguments.weights)
     runner = FaceResRunner(folder / spec.file)
     seen = [Seen(spec, runner, some(prepared)).vectors for prepared in arguments.prepared]
     pca = PCA(COMPONENTS, random_state=0).fit(np.concatenate(seen))

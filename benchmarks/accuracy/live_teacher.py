@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from age_features import COMPONENTS, Features
 from peers.face_api import TinyXception
-from peers.open import HERE, find_weights
+from peers.open import weights_of
 from peers.tensorflow_js import read_weights
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
@@ -29,7 +29,6 @@ from torch.nn import functional
 from facelage.data.align import CropSpec
 from facelage.data.manifest import Manifest
 from facelage.data.prepared import agreed_crop
-from facelage.evaluate.baselines import load_spec
 from facelage.evaluate.baselines.cropping import PointsCrop
 from facelage.evaluate.baselines.spec import InputSpec
 from facelage.files import write_bytes
@@ -88,10 +87,7 @@ def main() -> None:
         print(f"{arguments.out} is there")
         return
     keep_freed_memory()
-    spec = load_spec(HERE / "face_api.toml")
-    folder = find_weights(spec, arguments.weights)
-    if folder is None:
-        raise SystemExit(f"{spec.file} is in none of the folders; see peers/README.md")
+    spec, folder = weights_of("face_api", arguments.weights)
     network = TinyXception(read_weights(folder / spec.file)).eval()
     [given] = spec.inputs
     vectors = [Features(network, given, some(prepared)).vectors for prepared in arguments.prepared]

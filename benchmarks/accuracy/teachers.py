@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from peers.open import HERE, find_weights, open_peer
+from peers.open import open_peer, weights_of
 from tqdm import tqdm
 
 from facelage.data.detect import Detection
 from facelage.data.images import UInt8Image, load_image
 from facelage.data.manifest import Manifest
 from facelage.errors import FacelageError
-from facelage.evaluate.baselines import OnnxPeer, load_spec
+from facelage.evaluate.baselines import OnnxPeer
 from facelage.evaluate.baselines.cropping import PointsCrop
 from facelage.evaluate.chips import locate_photos, read_detection
 from facelage.train.allocator import keep_freed_memory
@@ -50,10 +50,7 @@ def main() -> None:
     arguments = parser.parse_args()
     keep_freed_memory()
     for name in arguments.only or VIEWS:
-        spec = load_spec(HERE / f"{name}.toml")
-        folder = find_weights(spec, arguments.weights)
-        if folder is None:
-            raise SystemExit(f"{spec.file} is in none of the folders; see peers/README.md")
+        spec, folder = weights_of(name, arguments.weights)
         teacher = list(views(open_peer(spec, folder, None), name))
         for prepared in arguments.prepared:
             teach(prepared, f"teacher_{name}", teacher)

@@ -20,6 +20,15 @@ def find_weights(spec: PeerSpec, folders: list[Path]) -> Path | None:
     return next((folder for folder in folders if (folder / spec.file).is_file()), None)
 
 
+def weights_of(name: str, folders: list[Path]) -> tuple[PeerSpec, Path]:
+    """A peer's spec and the folder that holds its file; ends the script if none does."""
+    spec = load_spec(HERE / f"{name}.toml")
+    folder = find_weights(spec, folders)
+    if folder is None:
+        raise SystemExit(f"{spec.file} is in none of the folders; see peers/README.md")
+    return spec, folder
+
+
 def open_peer(spec: PeerSpec, folder: Path, keras_python: Path | None) -> OnnxPeer:
     """The peer with its weights in a folder, on one thread."""
     file = folder / spec.file
