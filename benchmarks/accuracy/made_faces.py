@@ -5,12 +5,12 @@
 
 writes OUT/00000.jpg and so on (320 x 320, RGB). A number's face is always the same, photos
 that are there are not drawn again, and a greater count later adds to them. Two cores of an
-Intel Xeon draw five a second. OUT/faces.csv lists them all for `facelage prepare`, with STAND_IN
+Intel Xeon draw five a second. OUT/faces.csv lists these for `facelage prepare`, with STAND_IN
 as everyone's age, since nobody has one: panel.py --label puts in what a panel of models says.
 
 The generator is MobileStyleGAN (Belousov 2021, arXiv:2104.04767; code and weights Apache 2.0),
-a small pupil of NVIDIA's StyleGAN2 for FFHQ, whose photos are of Flickr (CC BY-NC-SA 4.0: for
-non-commercial use, which the training sets' own terms ask for too). It needs `openvino`.
+a small pupil of NVIDIA's StyleGAN2 for FFHQ. That network's licence is for non-commercial use,
+FFHQ's is CC BY-NC-SA 4.0; the training sets' own terms ask for the same. It needs `openvino`.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> None:
     print(f"{arguments.count - len(numbers)} faces are there")
     if numbers:
         draw(find(arguments.weights), arguments.out, numbers)
-    photos = sorted(arguments.out.glob("*.jpg"))
-    lines = ["path,age", *(f"{path.name},{STAND_IN}" for path in photos)]
+    drawn = range(arguments.first, arguments.first + arguments.count)
+    lines = ["path,age", *(f"{photo(arguments.out, each).name},{STAND_IN}" for each in drawn)]
     write_text(arguments.out / "faces.csv", "\n".join(lines) + "\n")
 
 

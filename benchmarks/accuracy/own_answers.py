@@ -1,11 +1,11 @@
 """Write what a trained model says of the training faces into their manifests.
 
-    python benchmarks/accuracy/own_answers.py MODEL PREPARED...
+    python benchmarks/accuracy/own_answers.py MODEL PREPARED... [--again]
 
 adds a column `teacher_own`, years, for the training and validation splits: as a teacher it
 holds a training near the model that it began with, and costs no time, unlike one that is asked
 live (own_teacher.py). MODEL is a run or a .safetensors file. Columns that are there are left
-as they are; delete them when the model is another.
+as they are; --again writes them anew, for when the model is another.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("prepared", nargs="+", type=Path)
+    parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     keep_freed_memory()
     model, crop = load_weights(arguments.model)
     for prepared in arguments.prepared:
         manifest = Manifest.load(prepared)
         frame = manifest.frame
-        if COLUMN in frame:
+        if COLUMN in frame and not arguments.again:
             print(f"{prepared}: {COLUMN} is there")
             continue
         ours = (frame["status"] == "ok") & frame["split"].isin(["train", "val"])

@@ -8,10 +8,10 @@ UTKFace's, grown-ups by all three: CHILD up to YOUNG years, ADULT from GROWN yea
 between a share of both, by the median of the answers, the members after --without left out.
 A mean draws the old to the others, so ages above FROM are moved STRETCH further from it.
 
-The weights were chosen on the validation splits and appa_real_dev (docs/experiments.md, "Faces
-that nobody has"). The panel's answer also becomes the age of the faces of the sets after
---label: photos of no one, such as those of made_faces.py. Columns that are there are
-written again.
+The shares were chosen on the validation splits, appa_real_dev and the London set
+(docs/experiments.md, "Faces of no one"). The panel's answer also becomes the age of the faces
+of the sets after --label: photos of no one, such as those of made_faces.py. Columns that are
+there are written again.
 """
 
 from __future__ import annotations

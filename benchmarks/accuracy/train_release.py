@@ -4,7 +4,8 @@
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
 teachers.py, faceres_teacher.py, embeddings.py and age_features.py; --weights are the
-folders of theirs), trains with each of the recipe's settings in turn (--recipe, by default
+folders of theirs, and of made_faces.py's generator, which needs `openvino`), trains
+with each of the recipe's settings in turn (--recipe, by default
 release.json), first from ImageNet weights, then from what the last one came to, and exports
 the last as OUT/model.onnx, calibrated on the validation faces of all three. A training comes
 to its last weights; its own words in the recipe, beside Trainer's settings, change that:
@@ -93,6 +94,10 @@ def main() -> None:
         step(out, f"prepare {name}", [*FACELAGE, "prepare", arguments.shared / "data" / source,
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
+    counts = [stage["made"] for stage in stages if "made" in stage]
+    if counts:  # first, so that a missing generator is known at once
+        step(out, "made_faces", [sys.executable, HERE / "made_faces.py", out / "made_photos",
+                                 "--count", max(counts), *folders])  # fmt: skip
     ask_teachers(out, stages, prepared, folders)
     seeds = [arguments.before or arguments.seed] * (len(stages) - 1) + [arguments.seed]
     backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
@@ -102,7 +107,7 @@ def main() -> None:
         faces = prepared
         if "made" in stage:
             own = outcomes[-1].weights
-            faces = [*prepared, make_faces(out, stage["made"], own, prepared, folders)]
+            faces = [*prepared, make_faces(out, own, prepared, folders)]
         outcomes.append(train(out, seed, stage, outcomes, faces, start))
         start = ["--weights", outcomes[-1].weights]
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
@@ -118,8 +123,9 @@ def ask_teachers(
     named = {
         column
         for stage in stages
-        if "made" not in stage
         for column in (*stage.get("teachers", ()), *stage.get("embeddings", ()))
+        # With faces of no one, FaceRes is asked about all together (make_faces).
+        if not ("made" in stage and COLUMNS.get(column) == "faceres_teacher.py")
     }
     for script in dict.fromkeys(COLUMNS[column] for column in COLUMNS if column in named):
         step(out, script.removesuffix(".py"), [sys.executable, HERE / script, *prepared, *folders])
@@ -129,21 +135,18 @@ def ask_teachers(
                              "--out", live_file(out, word)])  # fmt: skip
 
 
-def make_faces(
-    out: Path, count: int, own: Path, prepared: list[Path], folders: list[object]
-) -> Path:
-    """Draw and prepare faces of no one, and write what the panel says of all faces."""
+def make_faces(out: Path, own: Path, prepared: list[Path], folders: list[object]) -> Path:
+    """Prepare the faces of no one, and write what the panel says of all faces."""
 
     def ask(script: str, *arguments: object) -> None:
         what = script.removesuffix(".py")
         step(out, f"{what}, made", [sys.executable, HERE / script, *arguments])
 
-    photos, made = out / "made_photos", out / "prepared" / "made"
-    ask("made_faces.py", photos, "--count", count, *folders)
-    step(out, "prepare made", [*FACELAGE, "prepare", photos / "faces.csv", made,
+    made = out / "prepared" / "made"
+    step(out, "prepare made", [*FACELAGE, "prepare", out / "made_photos" / "faces.csv", made,
                                "--val", "0.03", "--test", "0"])  # fmt: skip
     ask("teachers.py", made, *folders, "--only", "face_api")
-    ask("own_answers.py", own, *prepared, made)
+    ask("own_answers.py", own, *prepared, made, "--again")
     # Together, since the features' components are those of all.
     ask("faceres_teacher.py", *prepared, made, *folders)
     ask("panel.py", *prepared, "--without", "face_api")

