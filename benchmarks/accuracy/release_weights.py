@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from release_plots import write_plots
+from release_tables import markdown
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
@@ -132,66 +133,6 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(item) for item in value]
     return round(value, 5) if isinstance(value, float) else value
-
-
-def markdown(results: list[Evaluation]) -> str:
-    lines = ["<!-- written by benchmarks/accuracy/release_weights.py -->", ""]
-    lines += ["| faces | n | failed | MAE | MSE | CS@5 | CS@10 | top-1 | bias |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
-    for result in results:
-        figures = result.figures
-        cells = [result.data, f"{figures['summary']['n']:.0f}"]
-        # In the prepared splits `prepare` has found every face beforehand.
-        prepared = result.data.endswith("test split")
-        cells.append("-" if prepared else str(sum(figures["failures"].values())))
-        for key, scale, unit in (
-            ("mae", 1, ""),
-            ("mse", 1, ""),
-            ("cs5", 100, " %"),
-            ("cs10", 100, " %"),
-            ("top1", 100, " %"),
-            ("bias", 1, ""),
-        ):
-            low, high = (end * scale for end in figures["intervals"][key])
-            value = figures["summary"][key] * scale
-            digits = 2 if key in ("mae", "bias") else 1
-            cells.append(f"{value:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})")
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "The test splits hold the faces that `prepare` kept; what it rejected (see the counts",
-    ]
-    lines += ['above) is in none. In the other sets "failed" counts photos without a face found.']
-    lines += ["", *coverage(results)]
-    for result in results:
-        tables = {"decade": result.figures["by_decade"], **result.figures["by_group"]}
-        for title, rows in tables.items():
-            lines += ["", f"**{result.data}, by {title}**", ""]
-            lines += [f"| {title} | n | MAE | bias | CS@5 |", "|---|---|---|---|---|"]
-            for name, row in rows.items():
-                few = " (few)" if row["n"] < 30 else ""
-                lines.append(
-                    f"| {name}{few} | {row['n']:.0f} | {row['mae']:.2f} | {row['bias']:+.2f} "
-                    f"| {row['cs5']:.1%} |"
-                )
-    return "\n".join(lines) + "\n"
-
-
-def coverage(results: list[Evaluation]) -> list[str]:
-    """How often the intervals that are to hold 90 % of the true ages hold them."""
-    lines = ["**90 % intervals: share of true ages inside, and median width**", ""]
-    decades = [f"{start}-{start + 9}" for start in range(0, 70, 10)]
-    lines.append("| faces | all | width in years | " + " | ".join(decades) + " |")
-    lines.append("|---" * (len(decades) + 3) + "|")
-    for result in results:
-        found = result.figures["coverage"]
-        each = [
-            f"{found['by_decade'][name]['share']:.0%}" if name in found["by_decade"] else "-"
-            for name in decades
-        ]
-        cells = [result.data, f"{found['share']:.1%}", f"{found['median_width']:.1f}", *each]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
 
 
 if __name__ == "__main__":

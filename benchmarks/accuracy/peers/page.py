@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cells import with_interval
+
 from facelage.evaluate.baselines import PeerSpec
 
 SETS = {
@@ -182,26 +184,31 @@ def _verdict(title: str, rows: list[Row], titles: dict[str, str], ours: str) -> 
 
 def _table(rows: list[Row], titles: dict[str, str], ours: str, photos: int) -> str:
     lines = [
-        "| model | n | failures | MAE, years | CS@5, % | CS@10, % | MSE, years² | top-1, % "
+        "| model | MAE, years | CS@5, % | CS@10, % | MSE, years² | top-1, % "
         "| facelage minus it, years |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|",
     ]
+    usual = next(row.failures for row in rows if row.label == ours)
     for row in sorted(rows, key=lambda row: row.summary["mae"]):
-        low, high = row.difference_interval
-        gap = f"{row.difference:+.2f} ({low:+.2f} to {high:+.2f}) {row.verdict}".strip()
+        gap = with_interval(row.difference, row.difference_interval, 2, sign=True)
         run = row.n + row.failures
+        label = titles[row.label]
+        if run < photos:
+            label += f", {run:,} faces"
+        elif row.failures != usual:
+            label += f", {row.failures:,} failures"
         cells = [
-            titles[row.label] + (f", {run:,} faces" if run < photos else ""),
-            f"{row.n:,}",
-            str(row.failures),
+            label,
             _cell(row, "mae", 1, 2),
             _cell(row, "cs5", 100, 1),
             _cell(row, "cs10", 100, 1),
             _cell(row, "mse", 1, 0),
             _cell(row, "top1", 100, 1),
-            "" if row.label == ours else gap,
+            "" if row.label == ours else f"{gap} {row.verdict}".strip(),
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    if usual:
+        lines += ["", f"No face was found in {usual} of the {photos:,} photos."]
     for row in rows:
         if row.n + row.failures < photos:
             lines += [
@@ -213,9 +220,8 @@ def _table(rows: list[Row], titles: dict[str, str], ours: str, photos: int) -> s
 
 
 def _cell(row: Row, key: str, scale: float, digits: int) -> str:
-    low, high = row.intervals[key]
-    ends = f"{low * scale:.{digits}f} to {high * scale:.{digits}f}"
-    return f"{row.summary[key] * scale:.{digits}f} ({ends})"
+    ends = [end * scale for end in row.intervals[key]]
+    return with_interval(row.summary[key] * scale, ends, digits)
 
 
 def _models(specs: list[PeerSpec]) -> str:

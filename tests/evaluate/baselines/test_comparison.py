@@ -65,20 +65,21 @@ def test_the_row_of_facelage_is_its_evaluation(modules: Any, prepared: Path) -> 
 def test_the_page_names_what_was_left_out(modules: Any) -> None:
     _, page = modules
     same: dict[str, Any] = {
-        "failures": 0,
         "summary": dict.fromkeys(("mae", "cs5", "cs10", "mse", "top1"), 0.5),
         "intervals": dict.fromkeys(("mae", "cs5", "cs10", "mse", "top1"), (0.4, 0.6)),
         "difference": -1.0,
         "difference_interval": (-2.0, -0.5),
     }
-    labels = "ours", "constant_mean", "constant_median"
-    rows = [
-        page.Row(label, n=count, **same) for label, count in zip(labels, (9, 9, 5), strict=True)
-    ]
+    counts = {"ours": (8, 1), "constant_mean": (7, 2), "constant_median": (4, 1)}
+    rows = [page.Row(label, n, failures, **same) for label, (n, failures) in counts.items()]
     photos = {"utkface": page.Photos(9, {"exact_duplicate": 3, "no_face": 2})}
     constants = {"constant_mean": 33.0, "constant_median": 29.0}
     text = page.page({"utkface": rows}, {}, "ours", constants, photos)
     rejected = "`prepare` rejected 5 more of the whole set (3 exact_duplicate, 2 no_face)"
     assert f"9 labelled photos. {rejected}" in text
-    assert "| constant 29.0 (median), 5 faces | 5 |" in text
-    assert "| constant 33.0 (mean) | 9 |" in text
+    figures = "| 0.50 (0.40\u00a0to\u00a00.60) | 50.0 (40.0\u00a0to\u00a060.0) |"
+    assert f"| **facelage, ours** {figures}" in text
+    assert f"| constant 29.0 (median), 5 faces {figures}" in text
+    assert f"| constant 33.0 (mean), 2 failures {figures}" in text
+    assert "No face was found in 1 of the 9 photos." in text
+    assert "-1.00 (-2.00\u00a0to\u00a0-0.50) |" in text
