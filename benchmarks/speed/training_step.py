@@ -4,8 +4,8 @@
 
 runs, interleaved on the same machine, the bare step (forward, backward and
 optimiser on random tensors of the same shape) and the Trainer's own epoch over
-real crops, both in float32 and in bfloat16, and prints the medians and their
-ratios. Leave the machine's other cores idle.
+real crops, in float32, in bfloat16, and in both with frozen norms, and prints the
+medians and their ratios. Leave the machine's other cores idle.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from facelage.train.allocator import keep_freed_memory
 from facelage.train.trainer import _Run
 
 STEPS = 25
+KINDS = ("float32", "bfloat16", "float32, frozen norms", "bfloat16, frozen norms")
 
 
 def main() -> None:
@@ -44,13 +45,16 @@ def main() -> None:
     images = torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
     ages = torch.rand(batch, 1) * 60
     jobs: dict[str, Callable[[int], object]] = {}
-    for kind in ("float32", "bfloat16"):
+    for kind in KINDS:
         config = TrainConfig(
+            weights="default",  # frozen norms want sensible statistics
             epochs=1000,
+            lr=1e-4,
             batch_size=batch,
             sizes=(side,),
             augmentation="real",
-            bfloat16=kind == "bfloat16",
+            bfloat16=kind.startswith("bfloat16"),
+            frozen_norms=kind.endswith("frozen norms"),
         )
         crop = agreed_crop([manifest.root], None)
         run = _Run(config, crop, train, val, Path(tempfile.mkdtemp()), progress=False)
@@ -66,11 +70,8 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {side} px, batch {batch}")
     for name, values in times.items():
         print(f"{name}: {statistics.median(values):.2f} ms a face ({min(values):.2f} best)")
-    for name, base in (
-        ("full, float32", "bare, float32"),
-        ("full, bfloat16", "bare, bfloat16"),
-        ("full, float32", "full, bfloat16"),
-    ):
+    pairs = [(f"full, {kind}", f"bare, {kind}") for kind in KINDS]
+    for name, base in [*pairs, *((f"full, {KINDS[0]}", f"full, {kind}") for kind in KINDS[1:])]:
         ratios = [own / other for own, other in zip(times[name], times[base], strict=True)]
         spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
         print(f"{name} over {base}: {statistics.median(ratios):.3f} ({spread})")

@@ -31,6 +31,7 @@ configs = st.builds(
     distribution=st.floats(0, 9),
     backbone=st.none() | st.text(),
     seed=st.integers(0, 2**63 - 1),
+    frozen_norms=st.booleans(),
     bfloat16=st.booleans(),
 )
 

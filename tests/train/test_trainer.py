@@ -245,6 +245,7 @@ def test_training_stops_when_patience_ends_and_stays_stopped(
         {"distribution": 3.0, "mixup": 0.5, "optimiser": "adam"},
         {"attributes": {"gender": 1.0}, "mixup": 0.5, "distribution": 1.0},
         {"bfloat16": True, "dropout": 0.0, "warmup_epochs": 3.0},
+        {"frozen_norms": True, "frozen": (4,), "bfloat16": True, "lr": 1e-4},
     ],
 )
 def test_every_setting_trains(changes: dict[str, Any], faces: Manifest, tmp_path: Path) -> None:
@@ -252,6 +253,20 @@ def test_every_setting_trains(changes: dict[str, Any], faces: Manifest, tmp_path
     result = tiny.trainer(epochs=1, **changes).fit(few, tmp_path)
     assert math.isfinite(result.best_val_loss)
     assert result.best_epoch == 1
+
+
+@pytest.mark.parametrize("frozen_norms", [False, True])
+def test_frozen_norms_keep_the_statistics_of_the_initial_weights(
+    frozen_norms: bool, faces: Manifest, run: Path, tmp_path: Path
+) -> None:
+    few = Manifest(faces.frame.iloc[16:], faces.root)
+    tiny.trainer(epochs=1, weights=str(run), frozen_norms=frozen_norms).fit(few, tmp_path)
+    before, after = (load_weights(folder)[0].state_dict() for folder in (run, tmp_path))
+    same = {name for name, value in before.items() if torch.equal(value, after[name])}
+    statistics = {name for name in before if "running" in name}
+    assert len(statistics) == 104
+    assert statistics & same == (statistics if frozen_norms else set())
+    assert not any(name.endswith("weight") for name in same)
 
 
 def test_the_sampler_is_told_strength_and_limit(

@@ -65,6 +65,12 @@ _OPTIONS = (
     click.option("--sizes", help="Training resolutions over the run, such as 96,128."),
     click.option("--frozen", help="How many first blocks are not trained, over the run: 4,0."),
     click.option(
+        "--frozen-norms/--batch-norms",
+        default=None,
+        help="BatchNorm's statistics: those of the initial weights or of the batch, which takes "
+        "longer.  [default: batch-norms]",
+    ),
+    click.option(
         "--source-weight",
         "source_weights",
         multiple=True,

@@ -97,6 +97,10 @@ class TrainConfig:
         weights and BatchNorm statistics, over equal stretches of the run, for
         example ``(4, 0)``. The first four hold the largest feature maps, so a step
         without their gradients is quicker. Empty trains every block throughout.
+    frozen_norms:
+        BatchNorm uses the statistics that the initial weights have, in training too, and
+        leaves them alone: a step takes a third less time. For going on from trained
+        `weights`, at a lower `lr`.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
     teachers:
@@ -157,6 +161,7 @@ class TrainConfig:
     damage: float = 1.0
     sizes: tuple[int, ...] = ()
     frozen: tuple[int, ...] = ()
+    frozen_norms: bool = False
     source_weights: dict[str, float] = field(default_factory=dict)
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)

@@ -8,6 +8,8 @@ from itertools import pairwise
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from facelage.train.norms import unfold_norms
+
 
 def freeze(features: nn.Sequential, blocks: int) -> nn.Sequential:
     """Keep the first `blocks` of a network in training mode as they are, and train the others.
@@ -25,6 +27,7 @@ def freeze(features: nn.Sequential, blocks: int) -> nn.Sequential:
         trained = index >= blocks
         block.train(trained).requires_grad_(trained)
     frozen = copy.deepcopy(features[:blocks])
+    unfold_norms(frozen)
     _fold_batch_norm(frozen)
     return frozen
 

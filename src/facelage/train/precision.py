@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facelage.train.norms import FoldedConv2d, become
+
 
 class Float32Conv2d(nn.Conv2d):
     """A convolution that autocast leaves in float32."""
@@ -15,6 +17,16 @@ class Float32Conv2d(nn.Conv2d):
             return super().forward(input.float())
 
 
+class Float32FoldedConv2d(Float32Conv2d, FoldedConv2d):
+    """The same of a convolution with a BatchNorm folded into it."""
+
+
+_IN_FLOAT32: dict[type[nn.Module], type[nn.Module]] = {
+    nn.Conv2d: Float32Conv2d,
+    FoldedConv2d: Float32FoldedConv2d,
+}
+
+
 def keep_slow_in_float32(model: nn.Module) -> None:
     """Let autocast leave the depthwise convolutions with a stride in float32, in place.
 
@@ -23,5 +35,5 @@ def keep_slow_in_float32(model: nn.Module) -> None:
     together. Names, weights and what the model computes without autocast stay as they are.
     """
     for module in model.modules():
-        if type(module) is nn.Conv2d and module.groups > 1 and max(module.stride) > 1:
-            module.__class__ = Float32Conv2d
+        if isinstance(module, nn.Conv2d) and module.groups > 1 and max(module.stride) > 1:
+            become(module, _IN_FLOAT32.get(type(module), type(module)))

@@ -43,6 +43,7 @@ from facelage.train.inputs import check_rows, identity, source_weights, teacher_
 from facelage.train.live import LiveTeachers, with_answers
 from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import get_loss, taught_losses, weighted_mean
+from facelage.train.norms import fold_norms
 from facelage.train.optim import make_optimiser, make_schedule
 from facelage.train.precision import keep_slow_in_float32
 from facelage.train.remembered import RememberedTeachers
@@ -161,6 +162,8 @@ class _Run:
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
         clamp_in_place(model)
+        if config.frozen_norms:
+            fold_norms(model)
         if config.bfloat16:
             keep_slow_in_float32(model)
         self.model = self.side.heads_for(model).to(memory_format=torch.channels_last)
