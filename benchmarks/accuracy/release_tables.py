@@ -55,15 +55,15 @@ def overall(results: list[Evaluation]) -> list[str]:
             cells.append(with_interval(value, ends, digits, sign=sign))
         lines.append("| " + " | ".join(cells) + " |")
     failed = [
-        f"{failures:.0f} of {TITLES[result.data]}'s {result.figures['images']:,} photos"
+        f"{number:,} of {TITLES[result.data]}'s {result.figures['images']:,} photos ({status})"
         # In the prepared splits `prepare` has found every face beforehand.
         for result in results
-        if (failures := sum(result.figures["failures"].values()))
+        for status, number in result.figures["failures"].items()
     ]
     lines += ["", "The test splits hold the faces that `prepare` kept; what it rejected (see the"]
     lines += ["counts above) is in none."]
     if failed:
-        lines[-1] += f" No face was found in {' and '.join(failed)}."
+        lines[-1] += f" No age is there for {', '.join(failed)}."
     return lines
 
 

@@ -89,6 +89,7 @@ def main() -> None:
     parity = check_parity(model, onnx, faces)
     print(f"torch and ONNX differ by at most {parity.largest:.2g} years on {parity.n} faces")
     onnx, tensors = (Path(shutil.move(path, SHIPPED / path.name)) for path in (onnx, tensors))
+    pages = markdown(results)
     WeightsEntry(
         name=arguments.name,
         architecture="mobilenet_v2",
@@ -99,7 +100,7 @@ def main() -> None:
         metrics={r.data: rounded({key: r.figures[key] for key in KEPT}) for r in results},
         limits=text["limits"],
     ).save()
-    write_text(DOCS / "figures.md", markdown(results))
+    write_text(DOCS / "figures.md", pages)
     test = Manifest.load(arguments.prepared / "utkface").usable("test")
     write_plots(results[0], test, arguments.prepared, arguments.run, peers=arguments.peers)
 

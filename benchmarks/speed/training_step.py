@@ -5,7 +5,8 @@
 runs, interleaved on the same machine, the bare step (forward, backward and
 optimiser on random tensors of the same shape) and the Trainer's own epoch over
 real crops, in float32, in bfloat16, and in both with frozen norms, and prints the
-medians and their ratios. Leave the machine's other cores idle.
+medians and their ratios. PREPARED has the shipped weights' crop, as `facelage prepare`
+cuts it unless told otherwise. Leave the machine's other cores idle.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -71,7 +73,8 @@ def main() -> None:
     for name, values in times.items():
         print(f"{name}: {statistics.median(values):.2f} ms a face ({min(values):.2f} best)")
     pairs = [(f"full, {kind}", f"bare, {kind}") for kind in KINDS]
-    for name, base in [*pairs, *((f"full, {KINDS[0]}", f"full, {kind}") for kind in KINDS[1:])]:
+    pairs += [(f"full, {one}", f"full, {other}") for one, other in combinations(KINDS, 2)]
+    for name, base in pairs:
         ratios = [own / other for own, other in zip(times[name], times[base], strict=True)]
         spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
         print(f"{name} over {base}: {statistics.median(ratios):.3f} ({spread})")

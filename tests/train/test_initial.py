@@ -18,6 +18,12 @@ AGES = np.array([20.0, 40.0, 60.0])
 
 
 @torch.no_grad()
+def test_frozen_norms_want_initial_weights(run: Path) -> None:
+    with pytest.raises(ConfigError, match="neither trained weights nor a backbone"):
+        new_model(tiny.config(frozen_norms=True), tiny.CROP, AGES)
+    new_model(tiny.config(frozen_norms=True, weights=str(run)), tiny.CROP, AGES)
+
+
 def test_trained_weights_give_their_ages_at_once(run: Path) -> None:
     trained, crop = load_weights(run)
     model = new_model(tiny.config(weights=str(run)), crop, AGES).eval()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from facelage.models.mobilenet import AgeMobileNetV2
 from facelage.train.activation import clamp_in_place
 from facelage.train.freezing import freeze
 from facelage.train.norms import FoldedConv2d, FoldedNorm2d, fold_norms, unfold_norms
-from facelage.train.precision import Float32FoldedConv2d, keep_slow_in_float32
+from facelage.train.precision import Float32Conv2d, Float32FoldedConv2d, keep_slow_in_float32
 
 
 @pytest.fixture
@@ -40,11 +41,10 @@ def close(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("prepare", [lambda model: None, clamp_in_place])
 def test_ages_and_gradients_are_those_of_batch_norm_in_evaluation_mode(
-    model: AgeMobileNetV2, prepare: object
+    model: AgeMobileNetV2, prepare: Callable[[nn.Module], None]
 ) -> None:
     images = IMAGES.double()  # where float32 rounds, a ReLU may open
     folded = copy.deepcopy(model.double())
-    assert callable(prepare)
     prepare(folded)
     fold_norms(folded)
     model.eval()
@@ -79,6 +79,7 @@ def test_every_batch_norm_is_folded_and_comes_back(model: AgeMobileNetV2) -> Non
     assert nn.BatchNorm2d not in kinds
     unfold_norms(model)
     assert [type(module) for module in model.modules()] == [type(m) for m in plain.modules()]
+    assert not any(hasattr(module, "norm") for module in model.modules())
     assert torch.equal(model.eval()(IMAGES), plain.eval()(IMAGES))
 
 
@@ -103,3 +104,30 @@ def test_frozen_blocks_are_folded_once(model: AgeMobileNetV2, blocks: int) -> No
     assert kinds.count(Float32FoldedConv2d) == 4
     frozen = freeze(model.features, blocks)
     assert close(model.years(model.pooled(frozen(IMAGES), skip=blocks)), given)
+    assert [type(module) for module in model.modules()] == kinds
+    strided = [each for each in frozen.modules() if isinstance(each, nn.Conv2d) and is_slow(each)]
+    assert {type(each) for each in strided} == ({Float32Conv2d} if strided else set())
+    assert len(strided) == {0: 0, 4: 1, 19: 4}[blocks]
+
+
+def is_slow(convolution: nn.Conv2d) -> bool:
+    return convolution.groups > 1 and convolution.stride != (1, 1)
+
+
+def test_strided_depthwise_convolutions_stay_in_float32_with_their_norms(
+    model: AgeMobileNetV2,
+) -> None:
+    model.eval()
+    plain = copy.deepcopy(model)
+    fold_norms(model)
+    keep_slow_in_float32(model)
+    images = torch.rand(2, 144, 16, 16, generator=torch.Generator().manual_seed(2))
+    block, other = model.features[4].conv[1], plain.features[4].conv[1]
+    assert is_slow(block[0])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = block(images.bfloat16())
+    assert found.dtype == torch.float32
+    assert close(found, other(images.bfloat16().float()))
+    found.sum().backward()
+    assert block[1].weight.grad.abs().max() > 0
+    assert block[1].bias.grad.abs().max() > 0

@@ -93,6 +93,19 @@ def test_a_run_without_averaging_resumes_too(faces: Manifest, tmp_path: Path) ->
     assert_same(tmp_path / "broken", tmp_path / "whole")
 
 
+def test_a_run_with_frozen_norms_resumes_with_the_statistics_of_its_initial_weights(
+    faces: Manifest, run: Path, tmp_path: Path
+) -> None:
+    settings = SETTINGS | {"weights": str(run), "frozen_norms": True, "frozen": (4, 0)}
+    tiny.trainer(**settings).fit(faces, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        break_at(monkeypatch, trainer, "weighted_mean", 5)
+        with pytest.raises(InterruptedRunError):
+            tiny.trainer(**settings).fit(faces, tmp_path / "broken")
+    tiny.trainer(**settings).fit(faces, tmp_path / "broken")
+    assert_same(tmp_path / "broken", tmp_path / "whole")
+
+
 def test_a_killed_process_resumes(faces: Manifest, whole: Path, tmp_path: Path) -> None:
     faces.save(faces.root / "manifest.csv")
     code = f"""

@@ -188,13 +188,13 @@ def _table(rows: list[Row], titles: dict[str, str], ours: str, photos: int) -> s
         "| facelage minus it, years |",
         "|---|---|---|---|---|---|---|",
     ]
-    usual = next(row.failures for row in rows if row.label == ours)
+    [usual] = [row.failures for row in rows if row.label == ours]
     for row in sorted(rows, key=lambda row: row.summary["mae"]):
         gap = with_interval(row.difference, row.difference_interval, 2, sign=True)
         run = row.n + row.failures
         label = titles[row.label]
         if run < photos:
-            label += f", {run:,} faces"
+            label += f", {row.n:,} of {run:,} faces" if row.failures else f", {run:,} faces"
         elif row.failures != usual:
             label += f", {row.failures:,} failures"
         cells = [
@@ -208,7 +208,7 @@ def _table(rows: list[Row], titles: dict[str, str], ours: str, photos: int) -> s
         ]
         lines.append("| " + " | ".join(cells) + " |")
     if usual:
-        lines += ["", f"No face was found in {usual} of the {photos:,} photos."]
+        lines += ["", f"{usual:,} of the {photos:,} photos gave no age."]
     for row in rows:
         if row.n + row.failures < photos:
             lines += [

@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from facelage.train.layers import become
+
 
 class _Clamp(torch.autograd.Function):
     """Values clamped to 0 to 6 in place, with the gradient told from the clamped ones."""
@@ -43,4 +45,4 @@ def clamp_in_place(model: nn.Module) -> None:
     """
     for module in model.modules():
         if type(module) is nn.ReLU6 and module.inplace:
-            module.__class__ = InPlaceReLU6
+            become(module, InPlaceReLU6)

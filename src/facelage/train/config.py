@@ -99,8 +99,7 @@ class TrainConfig:
         without their gradients is quicker. Empty trains every block throughout.
     frozen_norms:
         BatchNorm uses the statistics that the initial weights have, in training too, and
-        leaves them alone: a step takes a quarter less time. For going on from trained
-        `weights`, at a lower `lr`.
+        leaves them alone, which makes a step quicker. Needs trained `weights` or a `backbone`.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
     teachers:

@@ -34,8 +34,16 @@ def new_model(
     WeightsError
         If the initial weights can't be had or do not fit.
     ConfigError
-        If trained weights belong to another crop or architecture.
+        If trained weights belong to another crop or architecture, or if norms are
+        to be frozen and there are no initial weights.
     """
+    if config.frozen_norms and config.weights is None and config.backbone is None:
+        raise ConfigError(
+            "frozen norms have no statistics to go by",
+            got="neither trained weights nor a backbone",
+            expected="a network that has seen pictures: without its statistics nothing is learned",
+            fix="give weights or a backbone, or train without frozen_norms",
+        )
     model = create_model(
         config.architecture,
         backbone=None if resumed else config.backbone,

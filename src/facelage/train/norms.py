@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
+
+from facelage.train.layers import become
 
 
 class FoldedConv2d(nn.Conv2d):
     """A convolution that does the work of the :class:`FoldedNorm2d` behind it as well."""
 
+    unfolded: ClassVar[type[nn.Conv2d]] = nn.Conv2d
     norm: tuple[nn.BatchNorm2d]  # in a tuple, so that the norm is not its submodule too
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
@@ -41,9 +44,9 @@ def fold_norms(model: nn.Module) -> None:
     """Let BatchNorm use the statistics that it has, in training too, in place.
 
     Its weights and biases are trained as before, its statistics stay. What is left of it
-    scales the convolution before it: a few numbers a step in the place of four passes over
-    every feature map. Names and weights stay as they are, and so does what the model
-    computes in evaluation mode.
+    scales the convolution before it, a few numbers a step in the place of passes over every
+    feature map; each BatchNorm of MobileNetV2 stands behind one. Names and weights stay as
+    they are, and so does what the model computes in evaluation mode.
     """
     for convolution, norm in _pairs(model):
         if type(convolution) is nn.Conv2d:
@@ -56,13 +59,9 @@ def unfold_norms(model: nn.Module) -> None:
     """Undo :func:`fold_norms`, in place."""
     for convolution, norm in _pairs(model):
         if isinstance(convolution, FoldedConv2d):
-            become(convolution, nn.Conv2d)
+            del convolution.norm
+            become(convolution, convolution.unfolded)
             become(norm, nn.BatchNorm2d)
-
-
-def become(module: nn.Module, kind: type[nn.Module]) -> None:
-    """Make a layer one of another kind that has the same tensors, in place."""
-    module.__class__ = kind
 
 
 def _pairs(model: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from facelage.train.norms import FoldedConv2d, become
+from facelage.train.layers import become
+from facelage.train.norms import FoldedConv2d
 
 
 class Float32Conv2d(nn.Conv2d):
@@ -19,6 +20,8 @@ class Float32Conv2d(nn.Conv2d):
 
 class Float32FoldedConv2d(Float32Conv2d, FoldedConv2d):
     """The same of a convolution with a BatchNorm folded into it."""
+
+    unfolded = Float32Conv2d
 
 
 _IN_FLOAT32: dict[type[nn.Module], type[nn.Module]] = {
