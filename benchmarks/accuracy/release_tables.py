@@ -63,7 +63,7 @@ def overall(results: list[Evaluation]) -> list[str]:
     lines += ["", "The test splits hold the faces that `prepare` kept; what it rejected (see the"]
     lines += ["counts above) is in none."]
     if failed:
-        lines[-1] += f" No age is there for {', '.join(failed)}."
+        lines[-1] += f" {', '.join(failed)} gave no age."
     return lines
 
 

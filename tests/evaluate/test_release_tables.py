@@ -55,8 +55,8 @@ def test_a_set_has_a_column_of_figures_with_intervals(text: str) -> None:
 
 
 def test_what_has_no_age_is_counted_by_its_status(text: str) -> None:
-    told = "5 of APPA-REAL's 1,240 photos (no_face), 1 of APPA-REAL's 1,240 photos (unreadable)."
-    assert f"No age is there for {told}" in text
+    told = "5 of APPA-REAL's 1,240 photos (no_face), 1 of APPA-REAL's 1,240 photos (unreadable)"
+    assert f"is in none. {told} gave no age." in text
     assert "UTKFace's" not in text
 
 
