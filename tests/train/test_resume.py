@@ -82,21 +82,17 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     assert_same(tmp_path, whole)
 
 
-def test_a_run_without_averaging_resumes_too(faces: Manifest, tmp_path: Path) -> None:
-    settings = SETTINGS | {"ema_decay": 0.0, "balance": 0.0, "schedule": "step", "sizes": (32, 40)}
-    tiny.trainer(**settings).fit(faces, tmp_path / "whole")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        break_at(monkeypatch, trainer, "weighted_mean", 5)
-        with pytest.raises(InterruptedRunError):
-            tiny.trainer(**settings).fit(faces, tmp_path / "broken")
-    tiny.trainer(**settings).fit(faces, tmp_path / "broken")
-    assert_same(tmp_path / "broken", tmp_path / "whole")
-
-
-def test_a_run_with_frozen_norms_resumes_with_the_statistics_of_its_initial_weights(
-    faces: Manifest, run: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("changes", "goes_on"),
+    [
+        ({"ema_decay": 0.0, "balance": 0.0, "schedule": "step", "sizes": (32, 40)}, False),
+        ({"frozen_norms": True, "frozen": (4, 0)}, True),  # statistics of the initial weights
+    ],
+)
+def test_a_run_with_other_settings_resumes_too(
+    changes: dict[str, Any], goes_on: bool, faces: Manifest, run: Path, tmp_path: Path
 ) -> None:
-    settings = SETTINGS | {"weights": str(run), "frozen_norms": True, "frozen": (4, 0)}
+    settings = SETTINGS | changes | ({"weights": str(run)} if goes_on else {})
     tiny.trainer(**settings).fit(faces, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as monkeypatch:
         break_at(monkeypatch, trainer, "weighted_mean", 5)
