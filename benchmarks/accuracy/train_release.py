@@ -22,7 +22,9 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 - `"ask_faceres": true`: ask FaceRes about every crop (live_faceres.py);
 - `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py);
 - `"made": 6404`: it also learns from so many faces of no one (made_faces.py), and the panel's
-  answers (panel.py) are there to be learned, what the last training came to being a member.
+  answers (panel.py) are there to be learned; what the training before the first such one came
+  to is a member of the panel;
+- `"wide": 17600`: and from so many others, drawn with styles further from the mean one.
 
 Each step goes on where it was when the command is started again; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
@@ -59,9 +61,11 @@ COLUMNS = {
 }
 #: What writes a network as a teacher that is asked about every crop, by the recipe's word for it.
 LIVE = {"ask_face_api": "live_teacher.py", "ask_faceres": "live_faceres.py"}
+#: Truncation of the faces of no one, by the recipe's word for them.
+DRAWN = {"made": 0.9, "wide": 1.2}
 #: What a training may say in the recipe beside Trainer's settings.
 WORDS = (
-    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own", "made"
+    "start", "reseed", "kept", "neuron", "stretch", "mean", "narrow", *LIVE, "ask_own", *DRAWN
 )  # fmt: skip
 
 
@@ -94,25 +98,39 @@ def main() -> None:
         step(out, f"prepare {name}", [*FACELAGE, "prepare", arguments.shared / "data" / source,
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
-    counts = [stage["made"] for stage in stages if "made" in stage]
-    if counts:  # first, so that a missing generator is known at once
-        step(out, "made_faces", [sys.executable, HERE / "made_faces.py", out / "made_photos",
-                                 "--count", max(counts), *folders])  # fmt: skip
+    draw_faces(out, stages, folders)  # first, so that a missing generator is known at once
     ask_teachers(out, stages, prepared, folders)
     seeds = [arguments.before or arguments.seed] * (len(stages) - 1) + [arguments.seed]
     backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
     start: list[object] = ["--backbone", backbone]
     outcomes: list[Outcome] = []
+    own = None
     for seed, stage in zip(seeds, stages, strict=True):
         faces = prepared
-        if "made" in stage:
-            own = outcomes[-1].weights
-            faces = [*prepared, make_faces(out, own, prepared, folders)]
+        if kinds := [word for word in DRAWN if word in stage]:
+            own = own or outcomes[-1].weights
+            faces = [*prepared, *ask_panel(out, own, prepared, kinds, folders)]
         outcomes.append(train(out, seed, stage, outcomes, faces, start))
         start = ["--weights", outcomes[-1].weights]
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
     step(out, "export", [*FACELAGE, "export", outcomes[-1].weights, out / "model.onnx",
                          "--check", prepared[0], *calibrate])  # fmt: skip
+
+
+def draw_faces(out: Path, stages: list[dict[str, Any]], folders: list[object]) -> None:
+    """Draw as many faces of no one of each kind as a training asks for, none of them twice."""
+    first = 0
+    for word, truncation in DRAWN.items():
+        count = max(stage.get(word, 0) for stage in stages)
+        if count:
+            step(out, f"{word}_faces", [sys.executable, HERE / "made_faces.py",
+                                        photos(out, word), "--first", first, "--count", count,
+                                        "--truncation", truncation, *folders])  # fmt: skip
+        first += count
+
+
+def photos(out: Path, word: str) -> Path:
+    return out / f"{word}_photos"
 
 
 def ask_teachers(
@@ -124,8 +142,8 @@ def ask_teachers(
         column
         for stage in stages
         for column in (*stage.get("teachers", ()), *stage.get("embeddings", ()))
-        # With faces of no one, FaceRes is asked about all together (make_faces).
-        if not ("made" in stage and COLUMNS.get(column) == "faceres_teacher.py")
+        # With faces of no one, FaceRes is asked about all together (ask_panel).
+        if not (DRAWN.keys() & stage and COLUMNS.get(column) == "faceres_teacher.py")
     }
     for script in dict.fromkeys(COLUMNS[column] for column in COLUMNS if column in named):
         step(out, script.removesuffix(".py"), [sys.executable, HERE / script, *prepared, *folders])
@@ -135,23 +153,26 @@ def ask_teachers(
                              "--out", live_file(out, word)])  # fmt: skip
 
 
-def make_faces(out: Path, own: Path, prepared: list[Path], folders: list[object]) -> Path:
-    """Prepare the faces of no one, and write what the panel says of all faces."""
+def ask_panel(
+    out: Path, own: Path, prepared: list[Path], kinds: list[str], folders: list[object]
+) -> list[Path]:
+    """Prepare these kinds of faces of no one, and write what the panel says of all faces."""
 
     def ask(script: str, *arguments: object) -> None:
         what = script.removesuffix(".py")
-        step(out, f"{what}, made", [sys.executable, HERE / script, *arguments])
+        step(out, f"{what}, {' and '.join(kinds)}", [sys.executable, HERE / script, *arguments])
 
-    made = out / "prepared" / "made"
-    step(out, "prepare made", [*FACELAGE, "prepare", out / "made_photos" / "faces.csv", made,
-                               "--val", "0.03", "--test", "0"])  # fmt: skip
-    ask("teachers.py", made, *folders, "--only", "face_api")
-    ask("own_answers.py", own, *prepared, made, "--again")
+    drawn = [out / "prepared" / word for word in kinds]
+    for word, folder in zip(kinds, drawn, strict=True):
+        step(out, f"prepare {word}", [*FACELAGE, "prepare", photos(out, word) / "faces.csv",
+                                      folder, "--val", "0.03", "--test", "0"])  # fmt: skip
+    ask("teachers.py", *drawn, *folders, "--only", "face_api")
+    ask("own_answers.py", own, *prepared, *drawn, "--again")
     # Together, since the features' components are those of all.
-    ask("faceres_teacher.py", *prepared, made, *folders)
+    ask("faceres_teacher.py", *prepared, *drawn, *folders)
     ask("panel.py", *prepared, "--without", "face_api")
-    ask("panel.py", "--label", made)
-    return made
+    ask("panel.py", "--label", *drawn)
+    return drawn
 
 
 def live_file(out: Path, word: str) -> Path:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from itertools import pairwise
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from facelage.train.layers import normed_convolutions
 from facelage.train.norms import unfold_norms
 
 
@@ -28,14 +28,7 @@ def freeze(features: nn.Sequential, blocks: int) -> nn.Sequential:
         block.train(trained).requires_grad_(trained)
     frozen = copy.deepcopy(features[:blocks])
     unfold_norms(frozen)
-    _fold_batch_norm(frozen)
+    for module, (conv_name, conv), (norm_name, norm) in list(normed_convolutions(frozen)):
+        setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+        setattr(module, norm_name, nn.Identity())
     return frozen
-
-
-def _fold_batch_norm(module: nn.Module) -> None:
-    for child in module.children():
-        _fold_batch_norm(child)
-    for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
-        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
-            setattr(module, norm_name, nn.Identity())

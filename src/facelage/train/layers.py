@@ -1,6 +1,9 @@
-"""Layers that turn into others with the same tensors."""
+"""Layers that turn into others with the same tensors, and where to find them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
 
 from torch import nn
 
@@ -11,3 +14,19 @@ def become(module: nn.Module, kind: type[nn.Module]) -> None:
     Names and weights stay, so checkpoints of either kind fit the other.
     """
     module.__class__ = kind
+
+
+def normed_convolutions(
+    model: nn.Module,
+) -> Iterator[tuple[nn.Module, tuple[str, nn.Conv2d], tuple[str, nn.BatchNorm2d]]]:
+    """Every convolution that a BatchNorm follows, with the module that holds both.
+
+    Yields
+    ------
+    tuple
+        The module; the convolution's name in it, and the convolution; the same of the BatchNorm.
+    """
+    for module in model.modules():
+        for (conv_name, conv), (norm_name, norm) in pairwise(module.named_children()):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                yield module, (conv_name, conv), (norm_name, norm)

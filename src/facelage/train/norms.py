@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from facelage.train.layers import become
+from facelage.train.layers import become, normed_convolutions
 
 
 class FoldedConv2d(nn.Conv2d):
@@ -48,7 +46,7 @@ def fold_norms(model: nn.Module) -> None:
     feature map; each BatchNorm of MobileNetV2 stands behind one. Names and weights stay as
     they are, and so does what the model computes in evaluation mode.
     """
-    for convolution, norm in _pairs(model):
+    for _, (_, convolution), (_, norm) in normed_convolutions(model):
         if type(convolution) is nn.Conv2d:
             become(convolution, FoldedConv2d)
             become(norm, FoldedNorm2d)
@@ -57,16 +55,8 @@ def fold_norms(model: nn.Module) -> None:
 
 def unfold_norms(model: nn.Module) -> None:
     """Undo :func:`fold_norms`, in place."""
-    for convolution, norm in _pairs(model):
+    for _, (_, convolution), (_, norm) in normed_convolutions(model):
         if isinstance(convolution, FoldedConv2d):
             del convolution.norm
             become(convolution, convolution.unfolded)
             become(norm, nn.BatchNorm2d)
-
-
-def _pairs(model: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Every convolution that a BatchNorm follows, and that."""
-    for module in model.modules():
-        for convolution, norm in pairwise(module.children()):
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                yield convolution, norm
