@@ -4,14 +4,16 @@
     python benchmarks/accuracy/made_faces.py OUT --weights random_face [--count 8000]
         [--first 0] [--truncation 0.9]
 
-writes OUT/00000.jpg and so on (320 x 320, RGB). A number's face is always the same at the same
-truncation, photos that are there are not drawn again, and a greater count later adds to them.
-Two cores of an Intel Xeon with AMX draw 14 a second. OUT/faces.csv lists these for `facelage
-prepare`, with STAND_IN as everyone's age, since nobody has one: panel.py --label puts in what a
-panel of models says.
+writes OUT/00000.jpg and so on (320 x 320, RGB). At the same truncation a number is always the same
+person, and the same picture but for a grey level or two from processor to processor. Photos that
+are there are not drawn again, and a greater count later adds to them. Two cores of an Intel Xeon
+with AMX draw 14 a second. OUT/faces.csv lists the asked numbers for `facelage prepare`, with
+STAND_IN as everyone's age, since nobody has one: panel.py --label puts in what a panel of models
+says.
 
 Styles are drawn as far from the mean one as the truncation says, 1 being the generator's own.
-Further out people, light, poses and hats differ more; at 1.4 several are no faces any more.
+Further out, people, light, poses and hats differ more; at 1.4 several pictures of those looked at
+were no faces any more.
 
 The generator is MobileStyleGAN (Belousov 2021, arXiv:2104.04767; code and weights Apache 2.0),
 a small pupil of NVIDIA's StyleGAN2 for FFHQ. That network's licence is for non-commercial use,
@@ -50,6 +52,11 @@ def main() -> None:
     wanted = range(arguments.first, arguments.first + arguments.count)
     numbers = [number for number in wanted if not photo(arguments.out, number).is_file()]
     arguments.out.mkdir(parents=True, exist_ok=True)
+    note = arguments.out / "truncation.txt"
+    before = float(note.read_text()) if note.is_file() else arguments.truncation
+    if before != arguments.truncation:
+        raise SystemExit(f"{arguments.out} has faces of truncation {before}: choose another folder")
+    write_text(note, f"{arguments.truncation}\n")
     print(f"{arguments.count - len(numbers)} faces are there")
     if numbers:
         draw(find(arguments.weights), arguments.out, numbers, arguments.truncation)

@@ -22,11 +22,13 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 - `"ask_faceres": true`: ask FaceRes about every crop (live_faceres.py);
 - `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py);
 - `"made": 6404`: it also learns from so many faces of no one (made_faces.py), and the panel's
-  answers (panel.py) are there to be learned; what the training before the first such one came
-  to is a member of the panel;
-- `"wide": 17600`: and from so many others, drawn with styles further from the mean one.
+  answers (panel.py) are there to be learned. The panel's own member is the result of the training
+  before the first one with such faces;
+- `"wide": 17600`: and from so many others, drawn at a truncation of 1.2 instead of 0.9. All
+  trainings with one of these words learn from as many as the greatest number after it.
 
-Each step goes on where it was when the command is started again; OUT/times.json adds up
+Each step goes on where it was when the same command is started again, and another recipe needs
+another OUT; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
 that seed, so that --seed 2 --before 1 trains the last one once more. release_weights.py
 then measures and ships what the last one came to.
@@ -91,6 +93,8 @@ def main() -> None:
     parser.add_argument("--before", type=int, help="seed of all trainings but the last")
     arguments = parser.parse_args()
     stages = json.loads(arguments.recipe.read_text(encoding="utf-8"))
+    if not isinstance(stages, list):
+        raise SystemExit(f"{arguments.recipe} holds one training's settings, not a list of them")
     out: Path = arguments.out
     prepared = [out / "prepared" / name for name in SOURCES]
     for name, (source, options) in SOURCES.items():
@@ -104,12 +108,14 @@ def main() -> None:
     backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
     start: list[object] = ["--backbone", backbone]
     outcomes: list[Outcome] = []
-    own = None
+    drawn: dict[str, Path] = {}
     for seed, stage in zip(seeds, stages, strict=True):
-        faces = prepared
-        if kinds := [word for word in DRAWN if word in stage]:
-            own = own or outcomes[-1].weights
-            faces = [*prepared, *ask_panel(out, own, prepared, kinds, folders)]
+        if not drawn and drawn_kinds(stage):
+            if not outcomes:
+                raise SystemExit("the first training can't learn from drawn faces: no panel yet")
+            # Once for all trainings, since it changes columns that a run's identity depends on.
+            drawn = ask_panel(out, outcomes[-1].weights, prepared, drawn_kinds(*stages), folders)
+        faces = [*prepared, *(drawn[word] for word in drawn_kinds(stage))]
         outcomes.append(train(out, seed, stage, outcomes, faces, start))
         start = ["--weights", outcomes[-1].weights]
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
@@ -129,6 +135,11 @@ def draw_faces(out: Path, stages: list[dict[str, Any]], folders: list[object]) -
         first += count
 
 
+def drawn_kinds(*stages: dict[str, Any]) -> list[str]:
+    """The kinds of faces of no one that a training asks for."""
+    return [word for word in DRAWN if any(stage.get(word) for stage in stages)]
+
+
 def photos(out: Path, word: str) -> Path:
     return out / f"{word}_photos"
 
@@ -143,7 +154,7 @@ def ask_teachers(
         for stage in stages
         for column in (*stage.get("teachers", ()), *stage.get("embeddings", ()))
         # With faces of no one, FaceRes is asked about all together (ask_panel).
-        if not (DRAWN.keys() & stage and COLUMNS.get(column) == "faceres_teacher.py")
+        if not (drawn_kinds(stage) and COLUMNS.get(column) == "faceres_teacher.py")
     }
     for script in dict.fromkeys(COLUMNS[column] for column in COLUMNS if column in named):
         step(out, script.removesuffix(".py"), [sys.executable, HERE / script, *prepared, *folders])
@@ -155,24 +166,26 @@ def ask_teachers(
 
 def ask_panel(
     out: Path, own: Path, prepared: list[Path], kinds: list[str], folders: list[object]
-) -> list[Path]:
+) -> dict[str, Path]:
     """Prepare these kinds of faces of no one, and write what the panel says of all faces."""
 
     def ask(script: str, *arguments: object) -> None:
         what = script.removesuffix(".py")
-        step(out, f"{what}, {' and '.join(kinds)}", [sys.executable, HERE / script, *arguments])
+        step(out, f"{what}, drawn", [sys.executable, HERE / script, *arguments])
 
-    drawn = [out / "prepared" / word for word in kinds]
-    for word, folder in zip(kinds, drawn, strict=True):
+    folder_of = {word: out / "prepared" / word for word in kinds}
+    for word, folder in folder_of.items():
         step(out, f"prepare {word}", [*FACELAGE, "prepare", photos(out, word) / "faces.csv",
                                       folder, "--val", "0.03", "--test", "0"])  # fmt: skip
+    drawn = folder_of.values()
     ask("teachers.py", *drawn, *folders, "--only", "face_api")
+    # Again, since an earlier training may have had them from another model.
     ask("own_answers.py", own, *prepared, *drawn, "--again")
     # Together, since the features' components are those of all.
     ask("faceres_teacher.py", *prepared, *drawn, *folders)
     ask("panel.py", *prepared, "--without", "face_api")
     ask("panel.py", "--label", *drawn)
-    return drawn
+    return folder_of
 
 
 def live_file(out: Path, word: str) -> Path:

@@ -19,7 +19,15 @@ def become(module: nn.Module, kind: type[nn.Module]) -> None:
 def normed_convolutions(
     model: nn.Module,
 ) -> Iterator[tuple[nn.Module, tuple[str, nn.Conv2d], tuple[str, nn.BatchNorm2d]]]:
-    """Every convolution that a BatchNorm follows, with the module that holds both.
+    """Every convolution with a BatchNorm next to it, with the module that holds both.
+
+    Next means the next of the module's children, which in torchvision's networks is what
+    its output goes to.
+
+    Parameters
+    ----------
+    model
+        A network; its modules may be replaced once the search is over, not during it.
 
     Yields
     ------
