@@ -7,7 +7,7 @@
 writes OUT/00000.jpg and so on (320 x 320, RGB). At the same truncation a number is always the same
 person, and the same picture but for a grey level or two from processor to processor. Photos that
 are there are not drawn again, and a greater count later adds to them. Two cores of an Intel Xeon
-with AMX draw 14 a second. OUT/faces.csv lists the asked numbers for `facelage prepare`, with
+with AMX draw 13 a second. OUT/faces.csv lists the asked numbers for `facelage prepare`, with
 STAND_IN as everyone's age, since nobody has one: panel.py --label puts in what a panel of models
 says.
 
