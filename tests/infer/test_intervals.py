@@ -82,7 +82,7 @@ def test_one_wrong_label_does_not_rule_the_intervals(seed: int) -> None:
         looks = np.full(len(labels), 44.0)
         fitted = Calibration.fit(np.append(true, labels), np.append(predicted, looks))
         widths.append(float(np.diff(fitted.interval(44.0))[0]))
-    assert widths[1] < 1.25 * widths[0]
+    assert widths[1] < 1.4 * widths[0]
 
 
 @given(age=st.floats(0, 110), coverage=st.floats(0.1, 0.98))

@@ -34,9 +34,9 @@ _KNOTS = tuple(float(age) for age in range(0, 101, 4))
 _NARROWEST = 0.25
 #: Fewest people of a decade that gain or lose weight together, and how fast.
 _DECADE, _RATE = 20, 1.5
-#: Largest weight of a rare age, as a multiple of the average: with 10, one wrong label of an
-#: old person ruled the scales of all who look about as old.
-_HEAVIEST = 3.0
+#: Largest share of one face in a scale: without, one wrong label of a rare age rules all who look
+#: about as old. Where few look so it is reached only nearly, in so many steps.
+_LARGEST, _STEPS = 0.05, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +248,7 @@ def _kernel(
     # The nearest faces count at least a little, so that no knot is left without any.
     nearest = np.abs(distance).min(1, keepdims=True)
     kernel = np.exp(-0.5 * (distance**2 - nearest**2))
-    return np.asarray(
-        kernel * balance_weights(np.maximum(true, 0), balance, limit=_HEAVIEST), np.float64
-    )
+    return np.asarray(kernel * balance_weights(np.maximum(true, 0), balance), np.float64)
 
 
 def _end(scaled: NDArray[np.float64]) -> float:
@@ -263,6 +261,9 @@ def _scales(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean errors to the younger and to the older side at each knot, by weight."""
     share = kernel / kernel.sum(1, keepdims=True)
+    for _ in range(_STEPS):
+        share = np.minimum(share, _LARGEST)
+        share /= share.sum(1, keepdims=True)
     low, high = (np.maximum(share @ np.maximum(side, 0), _NARROWEST) for side in (-errors, errors))
     return low, high
 
