@@ -70,7 +70,7 @@ def overall(results: list[Evaluation]) -> list[str]:
 def coverage(results: list[Evaluation]) -> list[str]:
     """How often the intervals that are to hold 90 % of the true ages hold them."""
     lines = ["**90 % intervals: share of true ages inside, and median width**", ""]
-    decades = [f"{start}-{start + 9}" for start in range(0, 70, 10)]
+    decades = [*(f"{start}-{start + 9}" for start in range(0, 90, 10)), "90+"]
     lines.append("| faces | all, % | width, years | " + " | ".join(decades) + " |")
     lines.append("|---" * (len(decades) + 3) + "|")
     for result in results:

@@ -68,21 +68,23 @@ def test_few_faces_keep_the_promise_on_average(n: int) -> None:
         shares.append(((low <= true) & (true <= high)).mean())
     # A single calibration's share scatters as the beta distribution says (Vovk, 2012).
     scatter = math.sqrt(0.9 * 0.1 / n / len(shares))
-    assert 0.9 - 3 * scatter <= np.mean(shares) <= 0.94
+    assert abs(np.mean(shares) - 0.9) <= 3 * scatter
 
 
-@given(seed=st.integers(0, 100))
-@settings(max_examples=10)
-def test_one_wrong_label_does_not_rule_the_intervals(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    true = np.minimum(rng.gamma(4, 9, 1500), 80)
-    predicted = np.maximum(true + rng.normal(0, 5, len(true)), 0)
-    widths = []
-    for labels in ([], [90.0]):
-        looks = np.full(len(labels), 44.0)
-        fitted = Calibration.fit(np.append(true, labels), np.append(predicted, looks))
-        widths.append(float(np.diff(fitted.interval(44.0))[0]))
-    assert widths[1] < 1.4 * widths[0]
+def test_one_wrong_label_does_not_rule_the_intervals() -> None:
+    widened = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        true = np.minimum(rng.gamma(4, 9, 1500), 80)
+        predicted = np.maximum(true + rng.normal(0, 5, len(true)), 0)
+        widths = []
+        for labels in ([], [90.0]):
+            looks = np.full(len(labels), 44.0)
+            fitted = Calibration.fit(np.append(true, labels), np.append(predicted, looks))
+            widths.append(float(np.diff(fitted.interval(44.0))[0]))
+        widened.append(widths[1] / widths[0])
+    # 1.4 when a face may count for any share, 1.5 when one half alone sets the scales, too.
+    assert np.mean(widened) < 1.28
 
 
 @given(age=st.floats(0, 110), coverage=st.floats(0.1, 0.98))

@@ -30,12 +30,12 @@ CALIBRATION_KEY = "facelage.calibration"
 FEWEST = 100
 
 _KNOTS = tuple(float(age) for age in range(0, 101, 4))
-#: Years that no scale falls below, for ages at which hardly anybody is off to one side.
+#: Years that no mean error falls below, for ages at which hardly anybody is off to one side.
 _NARROWEST = 0.25
 #: Fewest people of a decade that gain or lose weight together, and how fast.
 _DECADE, _RATE = 20, 1.5
-#: Largest share of one face in a scale: without, one wrong label of a rare age rules all who look
-#: about as old. Where few look so it is reached only nearly, in so many steps.
+#: About the largest share of one face in a scale, and steps to it: without, one wrong label of a
+#: rare age can rule all who look about as old. Where few look so, a face keeps more.
 _LARGEST, _STEPS = 0.05, 5
 
 
@@ -48,11 +48,13 @@ class Calibration:
     knots:
         Predicted ages in years, ascending.
     low_scales, high_scales:
-        By how many years people predicted at each knot are usually younger, and
-        older; linear in between and constant outside.
+        How many years away from the predicted age each end lies at each knot for
+        a residual of 1; linear in between and constant outside. Those of :meth:`fit` are
+        about the ends of a 90 % interval, files of before 1.5.1 have usual errors.
     residuals:
-        (true - predicted age) of the calibration faces, over their spread, and over the
-        low scale where it is negative and the high one elsewhere, ascending.
+        (true - predicted age) of the calibration faces, over their spread, and over a
+        low scale where it is negative and a high one elsewhere, ascending; in :meth:`fit`
+        the scales of the faces that they were not made from.
     """
 
     knots: tuple[float, ...]
@@ -107,7 +109,7 @@ class Calibration:
             reach further to the side where such people are. What they cover of
             all faces stays as promised; their width grows, and
             :meth:`probability_at_least` becomes more cautious than frequencies
-            are: with 0.75, 87 % of UTKFace's test faces with 0.6 to 0.8 for 18 were.
+            are.
         even:
             Rounds in which decades of true ages whose people would be outside too often
             gain weight in the scales, and those who are inside too often lose it.
@@ -125,6 +127,8 @@ class Calibration:
         other way round, since the scales of one half differ much from the other's
         where people are few. Each half's scales are brought to the unit of the
         residuals measured in them, and their mean is kept with the residuals of both.
+        A face counts for about a twentieth of a scale at most, for more where few look as
+        old, since an old person who looks young may be a wrong label.
         With one half alone what is promised would hold whatever the scales are; with
         the mean it is no theorem, but what the tests see on new faces.
         """
@@ -252,8 +256,9 @@ def _kernel(
 
 
 def _end(scaled: NDArray[np.float64]) -> float:
-    """How many scales away one end of a 90 % interval is; above 0 without any errors, too."""
-    return max(float(np.quantile(scaled, 0.95)), 0.1)
+    """How many scales away one end of a 90 % interval is; 1 where hardly anybody is beyond 0."""
+    end = float(np.quantile(scaled, 0.95))
+    return end if end > 0 else 1.0
 
 
 def _scales(
