@@ -22,12 +22,14 @@ def test_faces_become_a_model_with_their_crop(facelage: Callable, tmp_path: Path
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"epochs": 1, "batch_size": 4, "loss": "huber"}))
     arguments = ["train", data, "--run", run, "--config", settings, "--threads", 1]
-    done = facelage(*arguments, "--lr", 0.002, "--sizes", "32", "--no-progress")
+    weights = ["--age-weight", "12=3", "--age-weight", "20=1"]
+    done = facelage(*arguments, "--lr", 0.002, "--sizes", "32", *weights, "--no-progress")
     assert done.code == 0, done.err
     assert done.out.startswith("best epoch 1 of 1: validation MAE ")
     assert load_weights(run)[1] == tiny.CROP
     used = json.loads((run / "config.json").read_text())
     assert (used["epochs"], used["loss"], used["lr"], used["sizes"]) == (1, "huber", 0.002, [32])
+    assert used["age_weights"] == {"12": 3.0, "20": 1.0}
 
 
 def test_data_cut_in_two_ways_is_refused(facelage: Callable, tmp_path: Path) -> None:

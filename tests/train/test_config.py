@@ -24,6 +24,7 @@ configs = st.builds(
     sizes=st.lists(st.integers(32, 512), max_size=3).map(tuple),
     frozen=st.lists(st.integers(0, 19), max_size=3).map(tuple),
     source_weights=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
+    age_weights=st.dictionaries(st.integers(0, 99).map(str), st.floats(0, 9), max_size=3),
     teachers=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
     attributes=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
     embeddings=st.dictionaries(st.text(max_size=5), st.floats(0, 9), max_size=3),
@@ -93,6 +94,7 @@ def test_an_unknown_setting_is_named() -> None:
         ("source_weights", {"lfw": -0.5}),
         ("source_weights", {"lfw": math.nan}),
         ("source_weights", {"lfw": math.inf}),
+        ("age_weights", {"20": -1.0}),
     ],
 )
 def test_out_of_range_is_refused_by_name(name: str, value: Any) -> None:
@@ -124,11 +126,18 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(name: str) -> None:
         ("live", [3]),
         ("source_weights", ["lfw"]),
         ("source_weights", {"lfw": "half"}),
+        ("age_weights", {"20": "half"}),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{name} is of the wrong kind"):
         TrainConfig(**{name: value})
+
+
+@pytest.mark.parametrize("ages", [["young"], ["-1"], ["nan"], ["inf"], ["20", "20.0"]])
+def test_age_weights_need_ages_each_once(ages: list[str]) -> None:
+    with pytest.raises(ConfigError, match="age_weights names no ages, or one twice"):
+        TrainConfig(age_weights=dict.fromkeys(ages, 2.0))
 
 
 def test_a_caller_cannot_change_settings_afterwards() -> None:

@@ -9,12 +9,12 @@ import tiny
 from facelage.data.manifest import Manifest
 from facelage.errors import ManifestError
 from facelage.train import TrainConfig
-from facelage.train.inputs import identity, source_weights, teacher_targets
+from facelage.train.inputs import identity, loss_weights, teacher_targets
 
 
 def test_sources_are_weighed_by_the_folders_name(faces: Manifest) -> None:
     config = TrainConfig(source_weights={faces.root.name: 0.5})
-    assert np.array_equal(source_weights(faces, config), np.full(len(faces), 0.5, np.float32))
+    assert np.array_equal(loss_weights(faces, config), np.full(len(faces), 0.5, np.float32))
 
 
 def test_the_folders_name_is_known_from_inside(
@@ -23,13 +23,13 @@ def test_the_folders_name_is_known_from_inside(
     monkeypatch.chdir(faces.root)
     config = TrainConfig(source_weights={faces.root.name: 0.5})
     here = Manifest(faces.frame, Path())
-    assert np.array_equal(source_weights(here, config), source_weights(faces, config))
+    assert np.array_equal(loss_weights(here, config), loss_weights(faces, config))
 
 
 def test_a_source_column_comes_first(faces: Manifest) -> None:
     even = faces.usable("train")
     frame = even.frame.assign(source=["a", "b"] * 12)
-    weights = source_weights(
+    weights = loss_weights(
         Manifest(frame, even.root), TrainConfig(source_weights={"b": 2.0, "a": 0.0})
     )
     assert np.array_equal(weights, np.array([0.0, 2.0] * 12, np.float32))
@@ -37,7 +37,18 @@ def test_a_source_column_comes_first(faces: Manifest) -> None:
 
 def test_an_unknown_source_is_named(faces: Manifest) -> None:
     with pytest.raises(ManifestError, match=f"got: imdb; expected: {faces.root.name}"):
-        source_weights(faces, TrainConfig(source_weights={"imdb": 2.0}))
+        loss_weights(faces, TrainConfig(source_weights={"imdb": 2.0}))
+
+
+def test_ages_are_weighed_linearly_between_those_named_and_level_outside(faces: Manifest) -> None:
+    ages = [0.0, 9.0, 10.0, 12.0, 20.0, 90.0]
+    some = Manifest(faces.frame.iloc[: len(ages)].assign(age=ages), faces.root)
+    # Named as text, so "9" would come after "20" and the weights would not be linear.
+    config = TrainConfig(age_weights={"20": 1.0, "10": 3.0, "9": 5.0})
+    expected = np.array([5.0, 5.0, 3.0, 2.6, 1.0, 1.0], np.float32)
+    assert np.allclose(loss_weights(some, config), expected)
+    both = TrainConfig(age_weights={"9": 5.0}, source_weights={faces.root.name: 0.5})
+    assert np.array_equal(loss_weights(some, both), np.full(len(ages), 2.5, np.float32))
 
 
 def test_the_identity_names_crops_ages_and_splits(faces: Manifest) -> None:

@@ -357,6 +357,15 @@ def test_sources_are_weighed_and_joined(tmp_path: Path, monkeypatch: pytest.Monk
     assert np.array_equal(weights, np.where(rows >= 24, 0.25, 1.0).astype(np.float32))
 
 
+def test_ages_are_weighed(faces: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = spied(monkeypatch)
+    tiny.trainer(epochs=1, age_weights={"20": 3.0, "60": 1.0}).fit(faces, tmp_path)
+    ages = faces.usable("train").ages()[np.concatenate([batch.rows for batch in seen])]
+    weights = np.concatenate([batch.weights.numpy() for batch in seen])
+    assert np.allclose(weights, np.interp(ages, [20, 60], [3, 1]))
+    assert len(set(weights)) > 1
+
+
 def test_progress_tells_an_epoch_a_line(
     faces: Manifest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,6 +78,13 @@ _OPTIONS = (
         help="NAME=WEIGHT: loss weight of a data set, by its folder (from where the paths part).",
     ),
     click.option(
+        "--age-weight",
+        "age_weights",
+        multiple=True,
+        callback=_pairs,
+        help="YEARS=WEIGHT: loss weight of faces of that age, linear between those named.",
+    ),
+    click.option(
         "--teacher",
         "teachers",
         multiple=True,
@@ -144,6 +151,12 @@ def training_options(command: F) -> F:
     return command
 
 
+#: Settings whose option is given once for each entry.
+_REPEATED = (
+    "source_weights", "age_weights", "teachers", "blend", "live", "attributes", "embeddings"
+)  # fmt: skip
+
+
 def read_settings(config: Path | None, given: dict[str, Any]) -> TrainConfig:
     """The settings from --config, changed by the options that were given.
 
@@ -163,7 +176,7 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> TrainConfig:
                 raise ConfigError(
                     f"{name} can't be read", got=text, expected=f"like {example}"
                 ) from error
-    for name in ("source_weights", "teachers", "blend", "live", "attributes", "embeddings"):
+    for name in _REPEATED:
         if not given[name]:
             del given[name]
     changes = {name: value for name, value in given.items() if value is not None}

@@ -18,11 +18,18 @@ SCHEDULES = ("cosine", "step", "constant")
 AUGMENTATIONS = ("none", "light", "real")
 #: Blocks of MobileNetV2's features, the first and the last convolution among them.
 BLOCKS = 19
-_WEIGHTS = ("source_weights", "teachers", "blend", "attributes", "embeddings")
+_WEIGHTS = ("source_weights", "age_weights", "teachers", "blend", "attributes", "embeddings")
 
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _years(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _number(value: object) -> bool:
@@ -102,6 +109,10 @@ class TrainConfig:
         leaves them alone, which makes a step quicker. Needs trained `weights` or a `backbone`.
     source_weights:
         Loss weight of the images from a data set, by its folder's name.
+    age_weights:
+        Loss weight of a face by its age in years, written as text since JSON names
+        things so: linear between the ages that are named, level below the first
+        and above the last. ``{"12": 3.0, "20": 1.0}`` counts children three times.
     teachers:
         Loss weight of what a teacher says of the training faces, by the
         manifests' column of its answers (years); each gets a neuron of its own.
@@ -162,6 +173,7 @@ class TrainConfig:
     frozen: tuple[int, ...] = ()
     frozen_norms: bool = False
     source_weights: dict[str, float] = field(default_factory=dict)
+    age_weights: dict[str, float] = field(default_factory=dict)
     teachers: dict[str, float] = field(default_factory=dict)
     blend: dict[str, float] = field(default_factory=dict)
     live: tuple[str, ...] = ()
@@ -226,6 +238,13 @@ class TrainConfig:
                 "both a backbone and trained weights are given",
                 got=f"backbone={self.backbone!r}, weights={self.weights!r}",
                 expected="one of them: trained weights have a backbone of their own",
+            )
+        ages = [_years(age) for age in self.age_weights]
+        if any(not 0 <= age < math.inf for age in ages) or len(set(ages)) < len(ages):
+            raise ConfigError(
+                "age_weights names no ages, or one twice",
+                got=", ".join(self.age_weights),
+                expected='years of 0 or more, like {"12": 3.0, "20": 1.0}',
             )
         for name in _WEIGHTS:
             values: dict[str, float] = getattr(self, name)

@@ -35,9 +35,9 @@ def check_rows(split: str, part: Manifest) -> None:
         )
 
 
-def source_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
-    """The loss weight of each row, by its data set."""
-    weights = np.ones(len(train), np.float32)
+def loss_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
+    """The loss weight of each row, by its data set and its age."""
+    weights = _age_weights(train.ages(), config.age_weights)
     if not config.source_weights:
         return weights
     if "source" in train.frame:
@@ -52,7 +52,15 @@ def source_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
             expected=", ".join(sorted(set(sources))),
         )
     for row, source in enumerate(sources):
-        weights[row] = config.source_weights.get(source, 1.0)
+        weights[row] *= config.source_weights.get(source, 1.0)
+    return weights
+
+
+def _age_weights(ages: NDArray[np.float64], by_age: dict[str, float]) -> NDArray[np.float32]:
+    if not by_age:
+        return np.ones(len(ages), np.float32)
+    named = np.array(sorted((float(age), weight) for age, weight in by_age.items()))
+    weights: NDArray[np.float32] = np.interp(ages, named[:, 0], named[:, 1]).astype(np.float32)
     return weights
 
 

@@ -39,7 +39,7 @@ from facelage.train.config import TrainConfig
 from facelage.train.freezing import freeze
 from facelage.train.heads import TaughtModel
 from facelage.train.initial import new_model
-from facelage.train.inputs import check_rows, identity, source_weights, teacher_targets
+from facelage.train.inputs import check_rows, identity, loss_weights, teacher_targets
 from facelage.train.live import LiveTeachers, with_answers
 from facelage.train.logs import EpochLog, RunLog
 from facelage.train.losses import get_loss, taught_losses, weighted_mean
@@ -180,11 +180,11 @@ class _Run:
         self.log = RunLog(folder, progress=progress, tensorboard=config.tensorboard)
         if not self._finished():
             memory = config.memory_gb
-            # The sampler balances ages; the loss weighs sources.
+            # The sampler balances ages; the loss weighs sources and ages.
             self.sampling = torch.from_numpy(
                 balance_weights(self.train_ages, config.balance, limit=config.balance_limit)
             )
-            self.weights = source_weights(train, config)
+            self.weights = loss_weights(train, config)
             self.targets = teacher_targets(train, config, self.live)
             self.asked = RememberedTeachers(self.live, len(train), config.live_views)
             self.train_store = CropStore(train, memory_gb=memory, progress=progress)
