@@ -3,8 +3,8 @@
     python benchmarks/accuracy/release_plots.py RUN NAME PREPARED [--peers FOLDER]
 
 draws the weights NAME on UTKFace's test split of PREPARED (folders utkface, aaf and
-lfw), and the ages of the training faces before and after the balancing of RUN's
-config.json. FOLDER holds the predictions of compare_peers.py; the best peer that
+lfw), and the ages of the training faces before and after the balancing and age weights
+of RUN's config.json. FOLDER holds the predictions of compare_peers.py; the best peer that
 has all faces is drawn beside the weights. release_weights.py does the same.
 """
 
@@ -27,6 +27,7 @@ from facelage.files import write_bytes
 from facelage.infer.session import AgeSession
 from facelage.models.weights import get_weights
 from facelage.train.config import TrainConfig
+from facelage.train.inputs import age_weights
 
 FOLDER = Path(__file__).parents[2] / "docs" / "_static" / "plots"
 SETS = ("utkface", "aaf", "lfw")
@@ -65,9 +66,9 @@ def write_plots(
         "error_by_age": plots.error_by_age(ours),
         "training_ages": plots.age_histogram(
             ages,
-            balance_weights(ages, config.balance, limit=config.balance_limit),
-            data=f"{', '.join(SETS)}, training splits, balance {config.balance:g}, "
-            f"limit {config.balance_limit:g}",
+            balance_weights(ages, config.balance, limit=config.balance_limit)
+            * age_weights(ages, config.age_weights),
+            data=f"{', '.join(SETS)}, training splits, {balancing(config)}",
         ),
     }
     paths = []
@@ -78,6 +79,16 @@ def write_plots(
         paths.append(folder / f"{name}.png")
         write_bytes(paths[-1], data)
     return paths
+
+
+def balancing(config: TrainConfig) -> str:
+    """What a training does about skewed ages, in few words."""
+    words = []
+    if config.balance:
+        words.append(f"balance {config.balance:g}, limit {config.balance_limit:g}")
+    if config.age_weights:
+        words.append("age weights")
+    return ", ".join(words) or "as they are"
 
 
 def small(png: bytes) -> bytes:

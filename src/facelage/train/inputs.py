@@ -37,7 +37,7 @@ def check_rows(split: str, part: Manifest) -> None:
 
 def loss_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
     """The loss weight of each row, by its data set and its age."""
-    weights = _age_weights(train.ages(), config.age_weights)
+    weights = age_weights(train.ages(), config.age_weights)
     if not config.source_weights:
         return weights
     if "source" in train.frame:
@@ -56,7 +56,8 @@ def loss_weights(train: Manifest, config: TrainConfig) -> NDArray[np.float32]:
     return weights
 
 
-def _age_weights(ages: NDArray[np.float64], by_age: dict[str, float]) -> NDArray[np.float32]:
+def age_weights(ages: NDArray[np.float64], by_age: dict[str, float]) -> NDArray[np.float32]:
+    """The loss weight of each of N ages in years, by TrainConfig's `age_weights`."""
     if not by_age:
         return np.ones(len(ages), np.float32)
     named = np.array(sorted((float(age), weight) for age, weight in by_age.items()))

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @styled
 def age_histogram(ages: ArrayLike, weights: ArrayLike | None = None, *, data: str = "") -> Figure:
-    """Faces by year of age, and how often each year is shown after balancing.
+    """Faces by year of age, and how much each year counts after balancing.
 
     Parameters
     ----------
     ages:
         N ages in years; NaN (no label) is left out and counted in the title.
     weights:
-        N sampling weights, one a face, such as
+        N sampling or loss weights, one a face, such as
         :func:`facelage.data.balance.balance_weights` gives; None draws the
         data alone. They are scaled to N faces in all.
     data:
@@ -62,7 +62,7 @@ def age_histogram(ages: ArrayLike, weights: ArrayLike | None = None, *, data: st
         axes.stairs(after, edges, color=PALETTE[0], lw=1.6, baseline=None)
         for place, text, color in (
             (0.97, "the data", MUTED),
-            (0.88, "as training shows it", PALETTE[0]),
+            (0.88, "as training counts it", PALETTE[0]),
         ):
             axes.text(
                 0.99, place, text, transform=axes.transAxes, ha="right", va="top", color=color
