@@ -41,7 +41,13 @@ def test_data_cut_in_two_ways_is_refused(facelage: Callable, tmp_path: Path) -> 
 
 def test_settings_that_cannot_be_are_refused(facelage: Callable, tmp_path: Path) -> None:
     data = prepared(tmp_path / "faces")
-    for option, value in (("--sizes", "big"), ("--balance", 3), ("--source-weight", "lfw")):
+    for option, value in (
+        ("--sizes", "big"),
+        ("--balance", 3),
+        ("--source-weight", "lfw"),
+        ("--age-weight", "young=3"),
+        ("--age-weight", "12"),
+    ):
         done = facelage("train", data, "--run", tmp_path / "run", option, value)
         assert done.code in (1, 2)
         assert "Traceback" not in done.err

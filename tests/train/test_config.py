@@ -127,6 +127,7 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(name: str) -> None:
         ("source_weights", ["lfw"]),
         ("source_weights", {"lfw": "half"}),
         ("age_weights", {"20": "half"}),
+        ("age_weights", {20: 2.0}),  # would come back from JSON as another setting
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: Any) -> None:

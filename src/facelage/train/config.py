@@ -48,7 +48,9 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
         isinstance(value, (tuple, list)) and all(isinstance(part, str) for part in value)
     ),
     "dict[str, float]": lambda value: (
-        isinstance(value, Mapping) and all(map(_number, value.values()))
+        isinstance(value, Mapping)
+        and all(isinstance(name, str) for name in value)
+        and all(map(_number, value.values()))
     ),
 }
 
