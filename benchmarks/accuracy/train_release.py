@@ -28,8 +28,8 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 - `"wide": 17600`: and from so many others, drawn at a truncation of 1.2 instead of 0.9. All
   trainings with one of these words learn from as many as the greatest number after it.
 
-Each step goes on where it was when the same command is started again, and another recipe needs
-another OUT; OUT/times.json adds up
+Each step goes on where it was when the same command is started again, and another recipe or
+another --have needs another OUT; OUT/times.json adds up
 the wall time of each over all starts. --before SEED takes all trainings but the last from
 that seed, so that --seed 2 --before 1 trains the last one once more. With --have 20=WEIGHTS
 what training 20 came to is taken from a file, as from released weights, and the trainings up to
@@ -79,14 +79,14 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training came to: a folder like a run's, and which of its weights; or a file."""
+    """What a training came to: a folder like a run's and which of its weights, or a file."""
 
-    folder: Path
-    which: str = "best"
+    path: Path
+    which: str | None = "best"  # None for a file
 
     @property
     def weights(self) -> Path:
-        return self.folder / f"{self.which}.safetensors" if self.folder.is_dir() else self.folder
+        return self.path / f"{self.which}.safetensors" if self.which else self.path
 
 
 def main() -> None:
@@ -116,7 +116,7 @@ def main() -> None:
     seeds = [arguments.before or arguments.seed] * (len(stages) - 1) + [arguments.seed]
     backbone = arguments.shared / "models" / "mobilenet_v2_imagenet_features.safetensors"
     start: list[object] = ["--backbone", backbone]
-    outcomes: dict[int, Outcome] = had
+    outcomes = dict(had)
     drawn: dict[str, Path] = {}
     for number, (seed, stage) in enumerate(zip(seeds, stages, strict=True), 1):
         if not drawn and drawn_kinds(stage):
@@ -139,10 +139,13 @@ def had_outcomes(words: list[str], stages: list[dict[str, Any]]) -> dict[int, Ou
     had: dict[int, Outcome] = {}
     for word in words:
         number, _, file = word.partition("=")
-        if not (number.isdecimal() and 0 < int(number) < len(stages) and Path(file).is_file()):
-            raise SystemExit(f"--have {word}: expected NUMBER=WEIGHTS, a training's number below "
-                             f"{len(stages)} and a file")  # fmt: skip
-        had[int(number)] = Outcome(Path(file))
+        if not (number.isdecimal() and 0 < int(number) < len(stages)):
+            raise SystemExit(f"--have {word}: expected NUMBER=WEIGHTS with a training's number "
+                             f"below {len(stages)}")  # fmt: skip
+        if int(number) in had or not Path(file).is_file():
+            why = "it was said before" if int(number) in had else f"there is no file {file}"
+            raise SystemExit(f"--have {word}: {why}")
+        had[int(number)] = Outcome(Path(file), None)
     first = max(had, default=0)
     needed = {number for number, stage in enumerate(stages) if drawn_kinds(stage)}
     needed = {min(needed)} if needed else set()  # the panel's own member
@@ -262,9 +265,9 @@ def train(
     if own["mean"]:
         made = out / f"mean_{name}"
         kept = ["--kept"] if own["kept"] else []
-        others = [before[n].folder for n in own["mean"]]
+        others = [before[n].path for n in own["mean"]]
         step(out, made.name, [sys.executable, HERE / "average.py", made,
-                              *others, outcome.folder, *kept])  # fmt: skip
+                              *others, outcome.path, *kept])  # fmt: skip
         outcome = Outcome(made)
     if own["narrow"]:
         made = out / f"narrow_{name}"

@@ -1,14 +1,20 @@
 """How sure an age is: conformal intervals from the errors on faces set aside.
 
-Label-conditional conformal prediction (Vovk, Asian Conference on Machine Learning, 2012) with
-tenfold cross-conformal errors (Vovk, Annals of Mathematics and Artificial Intelligence 74,
-2015): a true age is inside a face's interval unless too few people of that age are called
-as old, or as young, as the face. So an interval of coverage 0.9 holds the true age of about
-nine in ten people of every age, the rare ones too, if new faces are like the calibration's.
-Errors are measured in units of what is usual at the true age, and for such a face where the
-model has a spread for it (:mod:`facelage.infer.spread`). It promises nothing for one person,
-for another kind of group than ages, or for faces of another kind; what the intervals of
-shipped weights cover elsewhere is in the model card.
+What the errors of people of each age are like is learned from calibration faces, as
+quantiles by true age. Where a face's error would be among those of people of an age
+is its score for that age, and an age is inside the interval unless the
+score is further out than those of the calibration faces nearly always are
+(distributional conformal prediction: Chernozhukov, Wuethrich and Zhu, PNAS 118(48), 2021, here
+given the age instead of the picture). So an interval of coverage 0.9 holds the true age
+of about nine in ten people of every age up to 100, the rare ones too, if new faces are like
+the calibration's; of all together the ranks pay for the finite number of faces. Coverage
+given the label was asked for by Vovk (Conditional validity of inductive conformal
+predictors, Machine Learning 92, 2013).
+
+Errors are in units of what is usual for such a face where the model has a spread for it
+(:mod:`facelage.infer.spread`). An interval promises nothing for one person, for people of one
+*predicted* age, for other groups, or for faces of another kind; what those
+of shipped weights cover is in the model card.
 """
 
 from __future__ import annotations
@@ -23,24 +29,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facelage.errors import ConfigError, InvalidArrayError, WeightsError
+from facelage.infer.error_quantiles import (
+    KNOTS,
+    SCORES,
+    at_score,
+    between,
+    error_quantiles,
+    scored,
+)
 
 #: The key of a model file's metadata that holds the calibration.
 CALIBRATION_KEY = "facelage.calibration"
 #: Fewest faces that a calibration can be made from.
 FEWEST = 100
 
-#: Beyond 80 years few people are left to tell the ends of one age from those of another.
-_KNOTS = np.arange(0.0, 81.0, 2.0)
-#: Years that no high end exceeds, unless the predicted age does.
+#: Years that no high end exceeds, unless the predicted age does: people of more are so
+#: few that intervals would reach far where nobody is.
 _OLDEST = 100.0
-#: The ends of the errors at an age are those of people about as old: with weights by a Gaussian
-#: whose standard deviation is a tenth of the age, within these years, and wider where fewer
-#: than so many are within one and a half of it.
-_SHARE, _LEAST, _MOST, _NEAREST = 0.1, 1.0, 3.0, 50
-#: Share of people beyond each end that the scales are about.
-_TAIL = 0.05
-#: Years that no end falls below, for ages at which hardly anybody is off to one side.
-_NARROWEST = 0.25
 _FOLDS = 10
 
 
@@ -51,36 +56,39 @@ class Calibration:
     Attributes
     ----------
     ages:
-        True ages in years, ascending.
-    younger_scales, older_scales:
-        How many years younger, and older, than they are people of each of these ages are
-        called for a residual of 1, about one in twenty by more; linear in between and
-        constant outside.
+        K true ages in years, ascending.
+    scores:
+        L scores, ascending, below and above 0; one is 0.
+    errors:
+        K rows of L: the error (predicted - true age, over the spread, in years) that has
+        each score at each age, ascending; linear in between ages and scores, constant
+        outside the ages, and outside the scores on the line from that of score 0 to the last.
     residuals:
-        (predicted - true age) of the calibration faces, over their spread, and over the
-        younger scale of their true age where it is negative and the older one elsewhere,
-        ascending; in :meth:`fit` each in scales that it had no part in.
+        The scores of the calibration faces at their true ages, ascending; in :meth:`fit` by
+        errors that each had no part in.
     """
 
     ages: tuple[float, ...]
-    younger_scales: tuple[float, ...]
-    older_scales: tuple[float, ...]
+    scores: tuple[float, ...]
+    errors: tuple[tuple[float, ...], ...]
     residuals: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        scales = (*self.younger_scales, *self.older_scales)
+        rows = (self.ages, self.scores, *self.errors)
         good = (
-            len(self.ages) == len(self.younger_scales) == len(self.older_scales) > 0
+            len(self.errors) == len(self.ages) > 0
+            and all(len(row) == len(self.scores) for row in self.errors)
+            and 0.0 in self.scores[1:-1]
+            and all(all(map(math.isfinite, row)) for row in (*rows, self.residuals))
+            and all(list(row) == sorted(set(row)) for row in rows)
             and len(self.residuals) > 0
-            and all(map(math.isfinite, (*self.ages, *scales, *self.residuals)))
-            and list(self.ages) == sorted(set(self.ages))
-            and min(scales) > 0
             and list(self.residuals) == sorted(self.residuals)
         )
         if not good:
             raise WeightsError(
                 "the calibration's numbers are out of range",
-                expected="ascending ages, two positive scales for each, ascending residuals",
+                expected="ascending ages, scores about 0, a row of ascending errors for "
+                "each age, ascending residuals",
             )
 
     @classmethod
@@ -93,20 +101,19 @@ class Calibration:
             N ages each, in years.
         spread:
             How far off each face is expected to be, over what is usual at its age: N
-            numbers above 0 that did not see the face's own error, or one for all.
+            finite numbers above 0 that did not see the face's own error, or one for all.
 
         Raises
         ------
         InvalidArrayError
-            If there are fewer than 100 faces, an age is not a number, or a spread not
-            above 0.
+            If there are fewer than 100 faces, an age is not a number, or a spread is not
+            as above.
 
         Notes
         -----
-        Where an age has few people, the ends are those of people of about that age. The
-        promise is a theorem for scales that the faces had no part in; here nine tenths of
-        the faces set them for the residuals of the tenth, and all of them those that are
-        kept, so that what holds is what the tests see on new faces.
+        Nine tenths of the faces tell the errors by which the tenth is scored, and all of them
+        the errors that are kept. That is as good as ten times as many
+        faces, but no theorem covers it; what holds is what the tests see on new faces.
         """
         a, b = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
         if a.ndim != 1 or a.shape != b.shape or len(a) < FEWEST or not np.isfinite(a + b).all():
@@ -116,18 +123,17 @@ class Calibration:
                 + ("" if np.isfinite(a).all() and np.isfinite(b).all() else ", some not a number"),
                 expected=f"two equal rows of at least {FEWEST} ages",
             )
-        unit = checked_spread(spread, b)
-        errors = (b - a) / unit
-        # By age, so that every tenth of the faces has all ages, whatever their order was.
+        errors = (b - a) / checked_spread(spread, b)
+        # Whatever the order of the faces was, every tenth has all ages, and of an age all errors.
         tenth = np.empty(len(a), np.int64)
         tenth[np.lexsort((errors, a))] = np.arange(len(a)) % _FOLDS
         residuals = np.empty(len(a))
         for own in range(_FOLDS):
             inside, others = tenth == own, tenth != own
-            scales = _scales(a[others], errors[others])
-            residuals[inside] = scaled(errors[inside], a[inside], _KNOTS, *scales)
-        younger, older = _scales(a, errors)
-        return cls(_row(_KNOTS), _row(younger), _row(older), _row(np.sort(residuals)))
+            at = between(KNOTS, error_quantiles(a[others], errors[others]), a[inside])
+            residuals[inside] = scored(errors[inside], at, SCORES)
+        kept = tuple(_row(row) for row in error_quantiles(a, errors))
+        return cls(_row(KNOTS), SCORES, kept, _row(np.sort(residuals)))
 
     def interval(
         self, age: ArrayLike, coverage: float = 0.9, spread: ArrayLike = 1.0
@@ -146,8 +152,9 @@ class Calibration:
         Returns
         -------
         numpy.ndarray
-            (..., 2), float64, years, never below 0, nor above 100 unless the age is.
-            As many faces are expected below the low end as above the high one.
+            (..., 2), float64, years, never below 0, nor above 100 unless the age is; NaN
+            for an age that is NaN. But for these limits as many faces are
+            expected below the low end as above the high one.
 
         Raises
         ------
@@ -155,17 +162,18 @@ class Calibration:
             If the coverage is out of range, or too near 1 for the number of
             calibration faces.
         InvalidArrayError
-            If a spread is not above 0.
+            If a spread is not a finite number above 0, or there is not one for each age.
         """
-        years, unit = _rows(age, spread)
-        ages = np.asarray(self.ages)
+        years, unit = _columns(age, spread)
+        ages, errors = np.asarray(self.ages), np.asarray(self.errors)
         least, most = residual_ends(self.residuals, coverage)
-        # Those of the low end's age are just called as old as this face often enough,
-        low = _first_reaching(ages, unit * most * self._sided(most), years)
-        # and those of the high end's age as young.
-        high = -_first_reaching(-ages[::-1], (-unit * least * self._sided(least))[:, ::-1], -years)
-        high = np.maximum(np.minimum(high, np.maximum(years[:, 0], _OLDEST)), low)
-        ends = np.maximum(np.stack([low, high], axis=-1), 0.0)
+        # Of those of the low end's age just enough are called as old as this face,
+        low = _first_reaching(ages, unit * at_score(errors, self.scores, most), years)
+        # and of those of the high end's age as young.
+        younger = unit * at_score(errors, self.scores, least)
+        high = -_first_reaching(-ages[::-1], -younger[:, ::-1], -years)
+        highest = np.maximum(years, _OLDEST)
+        ends = np.clip(np.stack([low, high], axis=-1), 0.0, highest)
         return ends.reshape(*np.shape(age), 2)
 
     def probability_at_least(
@@ -173,24 +181,49 @@ class Calibration:
     ) -> NDArray[np.float64]:
         """How sure it is that people predicted to be `age` are `threshold` years or older.
 
-        It is the share of people of exactly that age who are called younger than this (the
-        smallest such share of any age up to it), one such and one contrary face added so that
-        nothing is certain. So of those who have just reached `threshold`, and of those below
-        it, one in twenty at most is given 0.95 or more, however rare they are among the faces
-        asked about. Where most people are older than `threshold`, more of those who
-        are given 0.95 are.
+        It is the share of people of exactly that age who are called younger than this face, or
+        of an age below it where that share is smaller. So of people who are just
+        `threshold`, about one in twenty is given 0.95 or more, and of younger ones no more,
+        however many of them are asked about. It is no share of the people who are
+        given a number: among those with 0.95 the part who are too young depends on who is asked
+        about, and is large where most are just below the threshold. A low
+        number does not say that somebody is younger.
+
+        Parameters
+        ----------
+        age:
+            Predicted ages in years, of any shape.
+        threshold:
+            Years.
+        spread:
+            As for :meth:`fit`, of the same shape as the ages, or one for all.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the ages' shape, float64, from 0 to below 1; NaN for an age that is NaN.
+
+        Raises
+        ------
+        ConfigError
+            If the threshold is not a finite number.
+        InvalidArrayError
+            If a spread is not a finite number above 0, or there is not one for each age.
         """
-        years, unit = _rows(age, spread)
-        ages = np.append([knot for knot in self.ages if knot < threshold], threshold)
-        below, above = (
-            np.interp(ages, self.ages, scales)
-            for scales in (self.younger_scales, self.older_scales)
-        )
-        away = (years - ages) / unit
-        least = (away / np.where(away < 0, below, above)).min(1).reshape(np.shape(age))
-        n = len(self.residuals)
+        years, unit = _columns(age, spread)
+        limit = checked_threshold(threshold)
+        known = np.asarray(self.ages)
+        # What is true of an age is true of those between it and the next, since quantiles are
+        # linear there: the smallest share is at one of these.
+        ages = np.append(known[known < limit], limit)
+        rows = between(known, np.asarray(self.errors), ages)
+        off = (years - ages) / unit
+        scores = scored(off.ravel(), np.tile(rows, (len(years), 1)), self.scores)
+        least = scores.reshape(off.shape).min(1)
+        # In n + 1 faces, this one among them, so that the share of those above is not too small.
         younger = np.searchsorted(np.asarray(self.residuals), least, side="left")
-        return np.asarray((younger + 1) / (n + 2), np.float64)
+        share = np.where(np.isnan(least), np.nan, younger / (len(self.residuals) + 1))
+        return np.asarray(share.reshape(np.shape(age)), np.float64)
 
     def to_json(self) -> str:
         """The calibration as JSON: what model files carry."""
@@ -207,14 +240,13 @@ class Calibration:
         """
         try:
             values: dict[str, Any] = json.loads(text)
-            return cls(**{key: tuple(map(float, row)) for key, row in values.items()})
-        except (ValueError, TypeError, AttributeError) as error:
+            errors = tuple(tuple(map(float, row)) for row in values.pop("errors"))
+            rows = {key: tuple(map(float, row)) for key, row in values.items()}
+            return cls(errors=errors, **rows)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise WeightsError(
                 "the model's calibration can't be read", got=f"{text[:80]!r} ({error})"
             ) from error
-
-    def _sided(self, residual: float) -> NDArray[np.float64]:
-        return np.asarray(self.younger_scales if residual < 0 else self.older_scales)
 
 
 def residual_ends(residuals: Sequence[float], coverage: float) -> tuple[float, float]:
@@ -234,7 +266,8 @@ def residual_ends(residuals: Sequence[float], coverage: float) -> tuple[float, f
         raise ConfigError(
             "the coverage is too near 1",
             got=str(coverage),
-            expected=f"at most {1 - 2 / (n + 1):.4f} with {n} calibration faces",
+            expected=f"at most {math.floor((1 - 2 / (n + 1)) * 1e4) / 1e4} with {n} calibration "
+            "faces",
         )
     return residuals[rank - 1], residuals[n - rank]
 
@@ -252,30 +285,21 @@ def checked_spread(spread: ArrayLike, years: NDArray[np.float64]) -> NDArray[np.
     return found
 
 
-def scaled(
-    error: NDArray[np.float64],
-    years: NDArray[np.float64],
-    knots: Sequence[float] | NDArray[np.float64],
-    low: Sequence[float] | NDArray[np.float64],
-    high: Sequence[float] | NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Errors at `years` in units of the scales for negative (low) and other ones (high)."""
-    below, above = np.interp(years, knots, low), np.interp(years, knots, high)
-    return np.asarray(error / np.where(error < 0, below, above), np.float64)
+def checked_threshold(threshold: float) -> float:
+    """A threshold in years, if it is one finite number.
 
-
-def _scales(
-    true: NDArray[np.float64], errors: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far people of each knot's age are called too young and too old, one in twenty more."""
-    distance = np.abs(_KNOTS[:, None] - true[None, :])
-    reach = np.sort(distance, axis=1)[:, min(_NEAREST, len(true)) - 1] / 1.5
-    width = np.maximum(np.clip(_SHARE * _KNOTS, _LEAST, _MOST), reach)
-    order = np.argsort(errors)
-    weights = np.exp(-0.5 * (distance[:, order] / width[:, None]) ** 2)
-    place = (np.cumsum(weights, axis=1) - weights / 2) / weights.sum(1, keepdims=True)
-    ends = np.array([np.interp((_TAIL, 1 - _TAIL), row, errors[order]) for row in place])
-    return np.maximum(-ends[:, 0], _NARROWEST), np.maximum(ends[:, 1], _NARROWEST)
+    Raises
+    ------
+    ConfigError
+        If not.
+    """
+    try:
+        years = float(threshold)
+    except (TypeError, ValueError):
+        years = math.nan
+    if not math.isfinite(years):
+        raise ConfigError("the threshold is no age", got=repr(threshold), expected="years, as 18")
+    return years
 
 
 def _first_reaching(
@@ -296,7 +320,7 @@ def _first_reaching(
     return np.asarray(found, np.float64)
 
 
-def _rows(age: ArrayLike, spread: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _columns(age: ArrayLike, spread: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Ages and their spreads as columns, N x 1."""
     years = np.asarray(age, np.float64)
     unit = np.broadcast_to(checked_spread(spread, years), years.shape)

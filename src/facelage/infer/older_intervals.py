@@ -1,4 +1,4 @@
-"""Intervals of model files from before weights 1.7.0, whose errors go by predicted age.
+"""Intervals of model files from before weights 1.6.1, whose errors go by predicted age.
 
 Such files still say what they said when they were made; new ones are
 :class:`facelage.infer.intervals.Calibration`.
@@ -7,6 +7,7 @@ Such files still say what they said when they were made; new ones are
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facelage.errors import WeightsError
-from facelage.infer.intervals import Calibration, checked_spread, residual_ends, scaled
+from facelage.infer.intervals import Calibration, checked_spread, checked_threshold, residual_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,20 @@ class OlderCalibration:
     residuals: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        # The same rules for the same numbers.
-        Calibration(self.knots, self.low_scales, self.high_scales, self.residuals)
+        scales = (*self.low_scales, *self.high_scales)
+        good = (
+            len(self.knots) == len(self.low_scales) == len(self.high_scales) > 0
+            and len(self.residuals) > 0
+            and all(map(math.isfinite, (*self.knots, *scales, *self.residuals)))
+            and list(self.knots) == sorted(set(self.knots))
+            and min(scales) > 0
+            and list(self.residuals) == sorted(self.residuals)
+        )
+        if not good:
+            raise WeightsError(
+                "the calibration's numbers are out of range",
+                expected="ascending knots, two positive scales for each, ascending residuals",
+            )
 
     def interval(
         self, age: ArrayLike, coverage: float = 0.9, spread: ArrayLike = 1.0
@@ -58,10 +71,13 @@ class OlderCalibration:
     ) -> NDArray[np.float64]:
         """The share of the calibration's errors that would take such a face to `threshold`."""
         years, n = np.asarray(age, np.float64), len(self.residuals)
-        away = (threshold - years) / checked_spread(spread, years)
-        needed = scaled(away, years, self.knots, self.low_scales, self.high_scales)
+        away = (checked_threshold(threshold) - years) / checked_spread(spread, years)
+        low = np.interp(years, self.knots, self.low_scales)
+        high = np.interp(years, self.knots, self.high_scales)
+        needed = away / np.where(away < 0, low, high)
         below = np.searchsorted(np.asarray(self.residuals), needed, side="left")
-        return np.asarray((n - below + 1) / (n + 2), np.float64)
+        share = np.where(np.isnan(years), np.nan, (n - below + 1) / (n + 2))
+        return np.asarray(share, np.float64)
 
 
 def read_calibration(text: str) -> Calibration | OlderCalibration:
