@@ -66,7 +66,7 @@ def test_a_calibrated_model_says_how_sure_it_is(facelage: Callable, tmp_path: Pa
     frame.to_csv(table, index=False)
     done = facelage("export", tiny.shared_run(), path, "--calibrate", table, "--count", 4)
     assert done.code == 0, done.err
-    assert "calibrated on 400 faces: the 90 % interval of a face called 40 is 3" in done.out
+    assert "calibrated on 400 faces: 90 % of those called 40 are 3" in done.out
     predictor = AgePredictor.from_pretrained(path, detector=None)
     assert predictor.session.calibration == calibration_from_table(table)
     [face] = predictor.predict(tiny.noise_crops(1)[0], coverage=0.8)

@@ -97,9 +97,7 @@ def photos(tmp_path: Path) -> Manifest:
 class Sure(Brightness):
     """One whose intervals are as wide as its spreads say."""
 
-    calibration = Calibration(
-        (40.0,), (-1.0, 0.0, 1.0), ((-4.0, 0.0, 2.0),), tuple(n / 10 - 5 for n in range(101))
-    )
+    calibration = Calibration((40.0,), (2.0,), (4.0,), tuple(n / 10 - 5 for n in range(101)))
 
 
 def test_intervals_are_as_wide_as_the_spreads_say(photos: Manifest) -> None:

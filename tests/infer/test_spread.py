@@ -19,9 +19,7 @@ from facelage.infer.session import AgeSession
 from facelage.infer.spread import MOST, SpreadNeuron
 
 number = st.floats(-1e3, 1e3)
-CALIBRATION = Calibration(
-    (40.0,), (-1.0, 0.0, 1.0), ((-4.0, 0.0, 2.0),), tuple(n / 10 - 5 for n in range(101))
-)
+CALIBRATION = Calibration((40.0,), (2.0,), (4.0,), tuple(n / 10 - 5 for n in range(101)))
 
 
 @given(

@@ -86,7 +86,7 @@ def _calibrated(model: Any, crop: Any, sources: tuple[Path, ...]) -> Calibrated:
         found = calibrate(model, crop, sources)
     low, high = found.calibration.interval(40.0, 0.9)
     click.echo(
-        f"calibrated on {len(found.calibration.residuals)} faces: the 90 % interval of a face "
-        f"called 40 is {low:.0f} to {high:.0f}"
+        f"calibrated on {len(found.calibration.residuals)} faces: 90 % of those called 40 "
+        f"are {low:.0f} to {high:.0f}"
     )
     return found

@@ -1,20 +1,13 @@
 """How sure an age is: conformal intervals from the errors on faces set aside.
 
-What the errors of people of each age are like is learned from calibration faces, as
-quantiles by true age. Where a face's error would be among those of people of an age
-is its score for that age, and an age is inside the interval unless the
-score is further out than those of the calibration faces nearly always are
-(distributional conformal prediction: Chernozhukov, Wuethrich and Zhu, PNAS 118(48), 2021, here
-given the age instead of the picture). So an interval of coverage 0.9 holds the true age
-of about nine in ten people of every age up to 100, the rare ones too, if new faces are like
-the calibration's; of all together the ranks pay for the finite number of faces. Coverage
-given the label was asked for by Vovk (Conditional validity of inductive conformal
-predictors, Machine Learning 92, 2013).
-
-Errors are in units of what is usual for such a face where the model has a spread for it
-(:mod:`facelage.infer.spread`). An interval promises nothing for one person, for people of one
-*predicted* age, for other groups, or for faces of another kind; what those
-of shipped weights cover is in the model card.
+Split-conformal prediction (Vovk et al., 2005; Lei et al., JASA 113(523), 2018)
+with errors measured in units of what is usual at the predicted age, and for such a
+face where the model has a spread for it (:mod:`facelage.infer.spread`), and with each
+half of the faces serving twice (cross-conformal prediction: Vovk, Annals of Mathematics
+and Artificial Intelligence 74, 2015): if new faces are like the calibration's, an
+interval of coverage 0.9 holds the true age about nine times in ten. It promises
+nothing for one person, for one group, or for faces of another kind; what the intervals
+of shipped weights cover elsewhere is in the model card.
 """
 
 from __future__ import annotations
@@ -28,25 +21,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facelage.data.balance import balance_weights
 from facelage.errors import ConfigError, InvalidArrayError, WeightsError
-from facelage.infer.error_quantiles import (
-    KNOTS,
-    SCORES,
-    at_score,
-    between,
-    error_quantiles,
-    scored,
-)
 
 #: The key of a model file's metadata that holds the calibration.
 CALIBRATION_KEY = "facelage.calibration"
 #: Fewest faces that a calibration can be made from.
 FEWEST = 100
 
-#: Years that no high end exceeds, unless the predicted age does: people of more are so
-#: few that intervals would reach far where nobody is.
-_OLDEST = 100.0
-_FOLDS = 10
+_KNOTS = tuple(float(age) for age in range(0, 101, 4))
+#: Years that no mean error falls below, for ages at which hardly anybody is off to one side.
+_NARROWEST = 0.25
+#: Fewest people of a decade that gain or lose weight together, and how fast.
+_DECADE, _RATE = 20, 1.5
+#: About the largest share of one face in a scale, and steps to it: without, one wrong label of a
+#: rare age can rule all who look about as old. Where few look so, a face keeps more.
+_LARGEST, _STEPS = 0.05, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +45,50 @@ class Calibration:
 
     Attributes
     ----------
-    ages:
-        K true ages in years, ascending.
-    scores:
-        L scores, ascending, below and above 0; one is 0.
-    errors:
-        K rows of L: the error (predicted - true age, over the spread, in years) that has
-        each score at each age, ascending; linear in between ages and scores, constant
-        outside the ages, and outside the scores on the line from that of score 0 to the last.
+    knots:
+        Predicted ages in years, ascending.
+    low_scales, high_scales:
+        How many years away from the predicted age each end lies at each knot for
+        a residual of 1; linear in between and constant outside. Those of :meth:`fit` are
+        about the ends of a 90 % interval, files of before 1.5.1 have usual errors.
     residuals:
-        The scores of the calibration faces at their true ages, ascending; in :meth:`fit` by
-        errors that each had no part in.
+        (true - predicted age) of the calibration faces, over their spread, and over a
+        low scale where it is negative and a high one elsewhere, ascending; in :meth:`fit`
+        the scales of the faces that they were not made from.
     """
 
-    ages: tuple[float, ...]
-    scores: tuple[float, ...]
-    errors: tuple[tuple[float, ...], ...]
+    knots: tuple[float, ...]
+    low_scales: tuple[float, ...]
+    high_scales: tuple[float, ...]
     residuals: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        rows = (self.ages, self.scores, *self.errors)
+        scales = (*self.low_scales, *self.high_scales)
         good = (
-            len(self.errors) == len(self.ages) > 0
-            and all(len(row) == len(self.scores) for row in self.errors)
-            and 0.0 in self.scores[1:-1]
-            and all(all(map(math.isfinite, row)) for row in (*rows, self.residuals))
-            and all(list(row) == sorted(set(row)) for row in rows)
+            len(self.knots) == len(self.low_scales) == len(self.high_scales) > 0
             and len(self.residuals) > 0
+            and all(map(math.isfinite, (*self.knots, *scales, *self.residuals)))
+            and list(self.knots) == sorted(set(self.knots))
+            and min(scales) > 0
             and list(self.residuals) == sorted(self.residuals)
         )
         if not good:
             raise WeightsError(
                 "the calibration's numbers are out of range",
-                expected="ascending ages, scores about 0, a row of ascending errors for "
-                "each age, ascending residuals",
+                expected="ascending knots, two positive scales for each, ascending residuals",
             )
 
     @classmethod
-    def fit(cls, true: ArrayLike, predicted: ArrayLike, spread: ArrayLike = 1.0) -> Calibration:
+    def fit(
+        cls,
+        true: ArrayLike,
+        predicted: ArrayLike,
+        spread: ArrayLike = 1.0,
+        *,
+        bandwidth: float = 5.0,
+        balance: float = 1.0,
+        even: int = 10,
+    ) -> Calibration:
         """A calibration from faces that the model was not trained on.
 
         Parameters
@@ -101,19 +97,40 @@ class Calibration:
             N ages each, in years.
         spread:
             How far off each face is expected to be, over what is usual at its age: N
-            finite numbers above 0 that did not see the face's own error, or one for all.
+            numbers above 0 that did not see the face's own error, or one for all.
+        bandwidth:
+            Standard deviation in years of the Gaussian that smooths the usual
+            errors over predicted ages.
+        balance:
+            How strongly rare ages count in the scales, as the strength of
+            :func:`facelage.data.balance.balance_weights`. A person of a rare age who
+            is taken for one of a frequent age (a teenager for a young adult) is
+            an exception among those who look so; with more balance the intervals
+            reach further to the side where such people are. What they cover of
+            all faces stays as promised; their width grows, and
+            :meth:`probability_at_least` becomes more cautious than frequencies
+            are.
+        even:
+            Rounds in which decades of true ages whose people would be outside too often
+            gain weight in the scales, and those who are inside too often lose it.
 
         Raises
         ------
         InvalidArrayError
-            If there are fewer than 100 faces, an age is not a number, or a spread is not
-            as above.
+            If there are fewer than 100 faces, an age is not a number, or a spread not
+            above 0.
 
         Notes
         -----
-        Nine tenths of the faces tell the errors by which the tenth is scored, and all of them
-        the errors that are kept. That is as good as ten times as many
-        faces, but no theorem covers it; what holds is what the tests see on new faces.
+        Every second face (by predicted age) sets the scales and the others the
+        residuals, which must come from faces that the scales did not see; then the
+        other way round, since the scales of one half differ much from the other's
+        where people are few. Each half's scales are brought to the unit of the
+        residuals measured in them, and their mean is kept with the residuals of both.
+        A face counts for about a twentieth of a scale at most, for more where few look as
+        old, since an old person who looks young may be a wrong label.
+        With one half alone what is promised would hold whatever the scales are; with
+        the mean it is no theorem, but what the tests see on new faces.
         """
         a, b = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
         if a.ndim != 1 or a.shape != b.shape or len(a) < FEWEST or not np.isfinite(a + b).all():
@@ -123,17 +140,24 @@ class Calibration:
                 + ("" if np.isfinite(a).all() and np.isfinite(b).all() else ", some not a number"),
                 expected=f"two equal rows of at least {FEWEST} ages",
             )
-        errors = (b - a) / checked_spread(spread, b)
-        # Whatever the order of the faces was, every tenth has all ages, and of an age all errors.
-        tenth = np.empty(len(a), np.int64)
-        tenth[np.lexsort((errors, a))] = np.arange(len(a)) % _FOLDS
-        residuals = np.empty(len(a))
-        for own in range(_FOLDS):
-            inside, others = tenth == own, tenth != own
-            at = between(KNOTS, error_quantiles(a[others], errors[others]), a[inside])
-            residuals[inside] = scored(errors[inside], at, SCORES)
-        kept = tuple(_row(row) for row in error_quantiles(a, errors))
-        return cls(_row(KNOTS), SCORES, kept, _row(np.sort(residuals)))
+        unit = _spread(spread, b)
+        errors, order = (a - b) / unit, np.lexsort((a, b))
+        lows, highs, residuals = [], [], []
+        for shaping, ranking in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+            kernel = _kernel(a[shaping], b[shaping], bandwidth, balance)
+            decades = np.clip(a[shaping] // 10, 0, 9).astype(int)
+            low, high = _scales(kernel, errors[shaping])
+            for _ in range(even):
+                scaled = _scaled(errors[shaping], b[shaping], _KNOTS, low, high)
+                kernel *= _more_for_missed(scaled, decades)[decades]
+                low, high = _scales(kernel, errors[shaping])
+            scaled = _scaled(errors[ranking], b[ranking], _KNOTS, low, high)
+            down, up = _end(-scaled), _end(scaled)
+            lows.append(low * down)
+            highs.append(high * up)
+            residuals.append(np.where(scaled < 0, scaled / down, scaled / up))
+        low, high = np.mean(lows, axis=0), np.mean(highs, axis=0)
+        return cls(_KNOTS, _row(low), _row(high), _row(np.sort(np.concatenate(residuals))))
 
     def interval(
         self, age: ArrayLike, coverage: float = 0.9, spread: ArrayLike = 1.0
@@ -152,9 +176,8 @@ class Calibration:
         Returns
         -------
         numpy.ndarray
-            (..., 2), float64, years, never below 0, nor above 100 unless the age is; NaN
-            for an age that is NaN. But for these limits as many faces are
-            expected below the low end as above the high one.
+            (..., 2), float64, years, never below 0. As many faces are expected
+            below the low end as above the high one.
 
         Raises
         ------
@@ -162,68 +185,40 @@ class Calibration:
             If the coverage is out of range, or too near 1 for the number of
             calibration faces.
         InvalidArrayError
-            If a spread is not a finite number above 0, or there is not one for each age.
+            If a spread is not above 0.
         """
-        years, unit = _columns(age, spread)
-        ages, errors = np.asarray(self.ages), np.asarray(self.errors)
-        least, most = residual_ends(self.residuals, coverage)
-        # Of those of the low end's age just enough are called as old as this face,
-        low = _first_reaching(ages, unit * at_score(errors, self.scores, most), years)
-        # and of those of the high end's age as young.
-        younger = unit * at_score(errors, self.scores, least)
-        high = -_first_reaching(-ages[::-1], -younger[:, ::-1], -years)
-        highest = np.maximum(years, _OLDEST)
-        ends = np.clip(np.stack([low, high], axis=-1), 0.0, highest)
-        return ends.reshape(*np.shape(age), 2)
+        years, n = np.asarray(age, np.float64), len(self.residuals)
+        if not 0 < coverage < 1:
+            raise ConfigError("coverage is out of range", got=str(coverage), expected="0 to 1")
+        # The finite-sample ranks: the (n + 1) in place of n pays for the new face.
+        rank = math.floor((n + 1) * (1 - coverage) / 2 + 1e-9)
+        if rank < 1:
+            raise ConfigError(
+                "the coverage is too near 1",
+                got=str(coverage),
+                expected=f"at most {1 - 2 / (n + 1):.4f} with {n} calibration faces",
+            )
+        unit = _spread(spread, years)
+        ends = []
+        for residual in (self.residuals[rank - 1], self.residuals[n - rank]):
+            scales = self.low_scales if residual < 0 else self.high_scales
+            ends.append(years + unit * residual * np.interp(years, self.knots, scales))
+        return np.maximum(np.stack(ends, axis=-1), 0.0)
 
     def probability_at_least(
         self, age: ArrayLike, threshold: float, spread: ArrayLike = 1.0
     ) -> NDArray[np.float64]:
-        """How sure it is that people predicted to be `age` are `threshold` years or older.
+        """The probability that people predicted to be `age` are `threshold` years or older.
 
-        It is the share of people of exactly that age who are called younger than this face, or
-        of an age below it where that share is smaller. So of people who are just
-        `threshold`, about one in twenty is given 0.95 or more, and of younger ones no more,
-        however many of them are asked about. It is no share of the people who are
-        given a number: among those with 0.95 the part who are too young depends on who is asked
-        about, and is large where most are just below the threshold. A low
-        number does not say that somebody is younger.
-
-        Parameters
-        ----------
-        age:
-            Predicted ages in years, of any shape.
-        threshold:
-            Years.
-        spread:
-            As for :meth:`fit`, of the same shape as the ages, or one for all.
-
-        Returns
-        -------
-        numpy.ndarray
-            Of the ages' shape, float64, from 0 to below 1; NaN for an age that is NaN.
-
-        Raises
-        ------
-        ConfigError
-            If the threshold is not a finite number.
-        InvalidArrayError
-            If a spread is not a finite number above 0, or there is not one for each age.
+        It is the share of the calibration faces whose errors, at the scale of
+        this age, would take it there, one such and one contrary face added so
+        that nothing is certain.
         """
-        years, unit = _columns(age, spread)
-        limit = checked_threshold(threshold)
-        known = np.asarray(self.ages)
-        # What is true of an age is true of those between it and the next, since quantiles are
-        # linear there: the smallest share is at one of these.
-        ages = np.append(known[known < limit], limit)
-        rows = between(known, np.asarray(self.errors), ages)
-        off = (years - ages) / unit
-        scores = scored(off.ravel(), np.tile(rows, (len(years), 1)), self.scores)
-        least = scores.reshape(off.shape).min(1)
-        # In n + 1 faces, this one among them, so that the share of those above is not too small.
-        younger = np.searchsorted(np.asarray(self.residuals), least, side="left")
-        share = np.where(np.isnan(least), np.nan, younger / (len(self.residuals) + 1))
-        return np.asarray(share.reshape(np.shape(age)), np.float64)
+        years, n = np.asarray(age, np.float64), len(self.residuals)
+        away = (threshold - years) / _spread(spread, years)
+        needed = _scaled(away, years, self.knots, self.low_scales, self.high_scales)
+        below = np.searchsorted(np.asarray(self.residuals), needed, side="left")
+        return np.asarray((n - below + 1) / (n + 2), np.float64)
 
     def to_json(self) -> str:
         """The calibration as JSON: what model files carry."""
@@ -240,39 +235,58 @@ class Calibration:
         """
         try:
             values: dict[str, Any] = json.loads(text)
-            errors = tuple(tuple(map(float, row)) for row in values.pop("errors"))
-            rows = {key: tuple(map(float, row)) for key, row in values.items()}
-            return cls(errors=errors, **rows)
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            if "scales" in values:  # older files have the same on both sides
+                values["low_scales"] = values["high_scales"] = values.pop("scales")
+            return cls(**{key: tuple(map(float, row)) for key, row in values.items()})
+        except (ValueError, TypeError, AttributeError) as error:
             raise WeightsError(
                 "the model's calibration can't be read", got=f"{text[:80]!r} ({error})"
             ) from error
 
 
-def residual_ends(residuals: Sequence[float], coverage: float) -> tuple[float, float]:
-    """The ascending residuals between which `coverage` (0..1) of new ones are expected.
-
-    Raises
-    ------
-    ConfigError
-        If the coverage is out of range, or too near 1 for their number.
-    """
-    if not 0 < coverage < 1:
-        raise ConfigError("coverage is out of range", got=str(coverage), expected="0 to 1")
-    n = len(residuals)
-    # The finite-sample ranks: the (n + 1) in place of n pays for the new face.
-    rank = math.floor((n + 1) * (1 - coverage) / 2 + 1e-9)
-    if rank < 1:
-        raise ConfigError(
-            "the coverage is too near 1",
-            got=str(coverage),
-            expected=f"at most {math.floor((1 - 2 / (n + 1)) * 1e4) / 1e4} with {n} calibration "
-            "faces",
-        )
-    return residuals[rank - 1], residuals[n - rank]
+def _kernel(
+    true: NDArray[np.float64], predicted: NDArray[np.float64], bandwidth: float, balance: float
+) -> NDArray[np.float64]:
+    """How much each of N faces counts at each knot, knots x N."""
+    distance = (np.asarray(_KNOTS)[:, None] - predicted[None, :]) / bandwidth
+    # The nearest faces count at least a little, so that no knot is left without any.
+    nearest = np.abs(distance).min(1, keepdims=True)
+    kernel = np.exp(-0.5 * (distance**2 - nearest**2))
+    return np.asarray(kernel * balance_weights(np.maximum(true, 0), balance), np.float64)
 
 
-def checked_spread(spread: ArrayLike, years: NDArray[np.float64]) -> NDArray[np.float64]:
+def _end(scaled: NDArray[np.float64]) -> float:
+    """How many scales away one end of a 90 % interval is; 1 where hardly anybody is beyond 0."""
+    end = float(np.quantile(scaled, 0.95))
+    return end if end > 0 else 1.0
+
+
+def _scales(
+    kernel: NDArray[np.float64], errors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean errors to the younger and to the older side at each knot, by weight."""
+    share = kernel / kernel.sum(1, keepdims=True)
+    for _ in range(_STEPS):
+        share = np.minimum(share, _LARGEST)
+        share /= share.sum(1, keepdims=True)
+    low, high = (np.maximum(share @ np.maximum(side, 0), _NARROWEST) for side in (-errors, errors))
+    return low, high
+
+
+def _more_for_missed(
+    scaled: NDArray[np.float64], decades: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """A factor for each decade: above 1 where a 90 % interval would miss more than a tenth."""
+    low, high = np.quantile(scaled, (0.05, 0.95))
+    inside = (scaled >= low) & (scaled <= high)
+    count = np.bincount(decades, minlength=10)
+    share = np.bincount(decades, inside, minlength=10) / np.maximum(count, 1)
+    # A handful of people must not rule the rest.
+    missing = np.where(count >= _DECADE, np.clip(0.9 - share, -0.2, 0.2), 0.0)
+    return np.asarray(np.exp(_RATE * missing), np.float64)
+
+
+def _spread(spread: ArrayLike, years: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spreads for ages, checked; a NaN age may have a NaN spread."""
     found = np.asarray(spread, np.float64)
     fits = found.shape in ((), years.shape)
@@ -285,46 +299,16 @@ def checked_spread(spread: ArrayLike, years: NDArray[np.float64]) -> NDArray[np.
     return found
 
 
-def checked_threshold(threshold: float) -> float:
-    """A threshold in years, if it is one finite number.
-
-    Raises
-    ------
-    ConfigError
-        If not.
-    """
-    try:
-        years = float(threshold)
-    except (TypeError, ValueError):
-        years = math.nan
-    if not math.isfinite(years):
-        raise ConfigError("the threshold is no age", got=repr(threshold), expected="years, as 18")
-    return years
-
-
-def _first_reaching(
-    ages: NDArray[np.float64], offsets: NDArray[np.float64], years: NDArray[np.float64]
+def _scaled(
+    error: NDArray[np.float64],
+    years: NDArray[np.float64],
+    knots: Sequence[float] | NDArray[np.float64],
+    low: Sequence[float] | NDArray[np.float64],
+    high: Sequence[float] | NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """For each of N x 1 `years` the lowest age that with its offset (N x ages) comes to them."""
-    called = ages + offsets
-    reached = called >= years
-    upper = np.where(reached.any(1), reached.argmax(1), len(ages))
-    # Outside the ages offsets are constant.
-    outside = np.clip(upper, 0, len(ages) - 1)[:, None]
-    found = (years - np.take_along_axis(offsets, outside, 1))[:, 0]
-    between = (upper > 0) & (upper < len(ages))
-    rows, high = np.flatnonzero(between), upper[between]
-    below, above = called[rows, high - 1], called[rows, high]
-    part = (years[rows, 0] - below) / (above - below)
-    found[rows] = ages[high - 1] + part * (ages[high] - ages[high - 1])
-    return np.asarray(found, np.float64)
-
-
-def _columns(age: ArrayLike, spread: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ages and their spreads as columns, N x 1."""
-    years = np.asarray(age, np.float64)
-    unit = np.broadcast_to(checked_spread(spread, years), years.shape)
-    return years.reshape(-1, 1), unit.reshape(-1, 1)
+    """Errors (true - predicted age) in units of what is usual to their side."""
+    below, above = np.interp(years, knots, low), np.interp(years, knots, high)
+    return np.asarray(error / np.where(error < 0, below, above), np.float64)
 
 
 def _row(values: NDArray[np.float64]) -> tuple[float, ...]:

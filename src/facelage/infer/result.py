@@ -8,7 +8,6 @@ from typing import Any
 from facelage.data.detect.base import Box, Landmarks
 from facelage.errors import FacelageError, WeightsError
 from facelage.infer.intervals import Calibration
-from facelage.infer.older_intervals import OlderCalibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,8 @@ class FaceAge:
     model:
         Name and version of the weights.
     interval:
-        (low, high) in years, which holds the true age of about `coverage` of the people of
-        every age up to 100, for faces of the kind that the model was calibrated on (of
-        all ages together, from model files made before weights 1.6.1); None for a model
+        (low, high) in years, which holds the true age of `coverage` of the
+        faces of the kind that the model was calibrated on; None for a model
         without a calibration.
     coverage:
         The share that `interval` was asked for, in 0..1; None without one.
@@ -54,25 +52,17 @@ class FaceAge:
     model: str
     interval: tuple[float, float] | None = None
     coverage: float | None = None
-    calibration: Calibration | OlderCalibration | None = field(
-        default=None, repr=False, compare=False
-    )
+    calibration: Calibration | None = field(default=None, repr=False, compare=False)
     spread: float = 1.0
 
     def probability_at_least(self, threshold: float) -> float:
-        """How sure it is that the person is `threshold` years or older, in 0..1.
+        """The probability that the person is `threshold` years or older, in 0..1.
 
-        Of people who are just `threshold` years old, about one in twenty is given 0.95 or
-        more, of younger ones no more; what share of those with 0.95 is too young depends on
-        who is asked about: see
-        :meth:`facelage.infer.intervals.Calibration.probability_at_least`. Like the
-        interval, it holds for faces of the kind that the model was
+        Like the interval, it holds for faces of the kind that the model was
         calibrated on, and is no ground for a decision about a person by itself.
 
         Raises
         ------
-        ConfigError
-            If the threshold is not a finite number.
         WeightsError
             If the model has no calibration.
         """

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from facelage.data.align import CropSpec, as_crops, normalise
 from facelage.errors import ConfigError, WeightsError
-from facelage.infer.intervals import CALIBRATION_KEY
-from facelage.infer.older_intervals import read_calibration
+from facelage.infer.intervals import CALIBRATION_KEY, Calibration
 from facelage.infer.spread import POOLED, SPREAD_KEY, SpreadNeuron
 from facelage.models.weights import CROP_KEY, NAME_KEY
 from facelage.onnx_sessions import open_session, with_output
@@ -111,7 +110,7 @@ class AgeSession:
         self.metadata: dict[str, str] = metadata
         text = metadata.get(CALIBRATION_KEY)
         #: How far its ages are off on unseen faces; None for a model without one.
-        self.calibration = read_calibration(text) if text else None
+        self.calibration = Calibration.from_json(text) if text else None
         text = metadata.get(SPREAD_KEY)
         #: How far off it is on such a face, over what is usual; None for a model that does not say.
         self.spread = SpreadNeuron.from_json(text) if text else None

@@ -86,10 +86,7 @@ def test_ages_are_smoothed_and_a_bad_frame_does_not_show() -> None:
 
 class Calibrated(SquareFinder):
     calibration = Calibration(
-        (0.0, 100.0),
-        (-1.0, 0.0, 1.0),
-        ((-2.0, 0.0, 2.0), (-6.0, 0.0, 6.0)),
-        tuple(n / 10 - 5 for n in range(101)),
+        (0.0, 100.0), (2.0, 6.0), (2.0, 6.0), tuple(n / 10 - 5 for n in range(101))
     )
 
     def predict(self, image: Any, *, color: str = "rgb", coverage: float = 0.9) -> list[FaceAge]:
