@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,16 @@ def test_coverage_beyond_the_calibration_faces_is_refused(calibration: Calibrati
     assert calibration.interval(30.0, 0.999).shape == (2,)
     with pytest.raises(ConfigError, match=r"too near 1; got: 0\.9999; expected: at most 0\.9995"):
         calibration.interval(30.0, 0.9999)
+
+
+@pytest.mark.parametrize("n", [FEWEST, 250, 2749])
+def test_the_largest_coverage_that_is_named_is_not_refused(n: int) -> None:
+    few = Calibration((0.0,), (1.0,), (1.0,), tuple(range(n)))
+    with pytest.raises(ConfigError, match="too near 1") as error:
+        few.interval(30.0, 0.99999)
+    named = re.search(r"at most (0\.\d+)", str(error.value))
+    assert named is not None
+    assert few.interval(30.0, float(named[1])).shape == (2,)
 
 
 @pytest.mark.parametrize(

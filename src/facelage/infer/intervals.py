@@ -196,7 +196,8 @@ class Calibration:
             raise ConfigError(
                 "the coverage is too near 1",
                 got=str(coverage),
-                expected=f"at most {1 - 2 / (n + 1):.4f} with {n} calibration faces",
+                expected=f"at most {math.floor((1 - 2 / (n + 1)) * 1e4) / 1e4} with {n} "
+                "calibration faces",
             )
         unit = _spread(spread, years)
         ends = []
