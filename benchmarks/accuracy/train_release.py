@@ -24,7 +24,7 @@ to its last weights; its own words in the recipe, beside Trainer's settings, cha
 - `"ask_own": [7, 10]`: ask the mean answer of what these came to (own_teacher.py);
 - `"made": 6404`: it also learns from so many faces of no one (made_faces.py), and the panel's
   answers (panel.py) are there to be learned. The panel's own member is the result of the training
-  before the first one with such faces;
+  before the first one with such faces; where that is the first training, there is none;
 - `"wide": 17600`: and from so many others, drawn at a truncation of 1.2 instead of 0.9. All
   trainings with one of these words learn from as many as the greatest number after it.
 
@@ -121,7 +121,7 @@ def main() -> None:
     for number, (seed, stage) in enumerate(zip(seeds, stages, strict=True), 1):
         if not drawn and drawn_kinds(stage):
             # The training before the first one with drawn faces is the panel's own member.
-            own = outcomes[number - 1].weights
+            own = outcomes[number - 1].weights if number > 1 else None
             # Once for all trainings, since it changes columns that a run's identity depends on.
             drawn = ask_panel(out, own, prepared, drawn_kinds(*stages), folders)
         if number > first:
@@ -149,8 +149,6 @@ def had_outcomes(words: list[str], stages: list[dict[str, Any]]) -> dict[int, Ou
     first = max(had, default=0)
     needed = {number for number, stage in enumerate(stages) if drawn_kinds(stage)}
     needed = {min(needed)} if needed else set()  # the panel's own member
-    if 0 in needed:
-        raise SystemExit("the first training can't learn from drawn faces: no panel yet")
     for number, stage in enumerate(stages[first:], first + 1):
         needed |= {stage.get("start", number - 1), *stage.get("mean", ())}
         needed |= set(stage.get("ask_own", ()))
@@ -201,7 +199,7 @@ def ask_teachers(
 
 
 def ask_panel(
-    out: Path, own: Path, prepared: list[Path], kinds: list[str], folders: list[object]
+    out: Path, own: Path | None, prepared: list[Path], kinds: list[str], folders: list[object]
 ) -> dict[str, Path]:
     """Prepare these kinds of faces of no one, and write what the panel says of all faces."""
 
@@ -215,12 +213,13 @@ def ask_panel(
                                       folder, "--val", "0.03", "--test", "0"])  # fmt: skip
     drawn = folder_of.values()
     ask("teachers.py", *drawn, *folders, "--only", "face_api")
-    # Again, since an earlier training may have had them from another model.
-    ask("own_answers.py", own, *prepared, *drawn, "--again")
+    if own:  # again, since an earlier training may have had them from another model
+        ask("own_answers.py", own, *prepared, *drawn, "--again")
     # Together, since the features' components are those of all.
     ask("faceres_teacher.py", *prepared, *drawn, *folders)
-    ask("panel.py", *prepared, "--without", "face_api")
-    ask("panel.py", "--label", *drawn)
+    alone = () if own else ("--without", "own")
+    ask("panel.py", *prepared, "--without", "face_api", *alone)
+    ask("panel.py", "--label", *drawn, *alone)
     return folder_of
 
 

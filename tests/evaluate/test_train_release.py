@@ -1,8 +1,10 @@
-"""Which trainings benchmarks/accuracy/train_release.py may take from files (--have)."""
+"""What benchmarks/accuracy/train_release.py takes from files (--have), and what it asks of whom."""
 
 from __future__ import annotations
 
 import importlib
+import json
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,6 +64,41 @@ def test_a_file_must_be_there(recipe: ModuleType, tmp_path: Path) -> None:
         recipe.had_outcomes([f"1={tmp_path / 'none'}"], STAGES)
 
 
-def test_the_first_training_can_not_learn_from_drawn_faces(recipe: ModuleType) -> None:
-    with pytest.raises(SystemExit, match="no panel yet"):
-        recipe.had_outcomes([], [{"wide": 3}, {}])
+def asked(
+    recipe: ModuleType,
+    stages: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, list[list[str]]]:
+    """The arguments of each script that a recipe with these trainings calls, in order."""
+    calls: dict[str, list[list[str]]] = {}
+
+    def step(out: Path, name: str, command: list[object]) -> None:
+        script, *arguments = (str(part) for part in command[1:])
+        calls.setdefault(Path(script).name, []).append(arguments)
+
+    monkeypatch.setattr(recipe, "step", step)
+    (tmp_path / "recipe.json").write_text(json.dumps(stages), encoding="utf-8")
+    words = ["train_release.py", "shared", "out", "--weights", "w", "--recipe", "recipe.json"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(sys, "argv", words)
+    recipe.main()
+    return calls
+
+
+def test_the_panel_asks_what_the_training_before_the_first_drawn_faces_came_to(
+    recipe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = asked(recipe, [{}, {"made": 5}, {"made": 5}], tmp_path, monkeypatch)
+    assert [call[0] for call in calls["own_answers.py"]] == ["out/run_1_1/last.safetensors"]
+    assert not any("own" in call for call in calls["panel.py"])
+
+
+def test_without_a_training_before_drawn_faces_the_panel_is_the_other_networks(
+    recipe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = asked(recipe, [{"made": 5}, {"made": 5}], tmp_path, monkeypatch)
+    assert "own_answers.py" not in calls
+    assert [("--without own" in " ".join(call)) for call in calls["panel.py"]] == [True, True]
+    assert recipe.had_outcomes([], [{"wide": 3}, {}]) == {}
