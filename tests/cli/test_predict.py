@@ -8,17 +8,23 @@ from pathlib import Path
 
 import pytest
 
+import tiny
 from facelage.data.images import load_image
+from facelage.export import export_onnx
 from facelage.infer import AgePredictor
+from facelage.models import load_weights
 
 
 def test_one_photo_as_a_table(facelage: Callable, portrait_file: Path) -> None:
     done = facelage("predict", portrait_file, "--detector", "haar")
     assert done.code == 0
     heading, row = done.out.splitlines()
-    assert heading.split() == ["image", "age", "face", "score", "detector", "note"]
+    assert heading.split() == ["image", "age", "90%", "face", "score", "detector", "note"]
     assert row.startswith(str(portrait_file))
     assert row.endswith("haar")
+    _, age, interval, *_ = row.split()
+    low, high = map(int, interval.split("-"))
+    assert low < float(age) < high
 
 
 def test_json_holds_everything(facelage: Callable, portrait_file: Path) -> None:
@@ -29,6 +35,31 @@ def test_json_holds_everything(facelage: Callable, portrait_file: Path) -> None:
     [face] = item["faces"]
     assert 22 <= face["age"] <= 50
     assert len(face["box"]) == 4
+    assert face["coverage"] == 0.9
+    assert 1 / 3 <= face["spread"] <= 3
+
+
+def test_intervals_may_be_of_another_coverage(facelage: Callable, portrait_file: Path) -> None:
+    def ends(*options: object) -> tuple[float, float]:
+        done = facelage("predict", portrait_file, "--detector", "haar", "--format", "csv", *options)
+        [row] = csv.DictReader(io.StringIO(done.out))
+        return float(row["low"]), float(row["high"])
+
+    usual, narrow = ends(), ends("--coverage", 0.5)
+    assert usual[0] < narrow[0] < narrow[1] < usual[1]
+    done = facelage("predict", portrait_file, "--detector", "haar", "--coverage", 0.5)
+    assert "  50%  " in done.out.splitlines()[0]
+    assert facelage("predict", portrait_file, "--coverage", 1).code != 0
+
+
+def test_a_model_without_a_calibration_has_no_column_for_intervals(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    model, crop = load_weights(tiny.shared_run())
+    export_onnx(model, tmp_path / "m.onnx", crop=crop)
+    done = facelage("predict", portrait_file, "--detector", "haar", "--model", tmp_path / "m.onnx")
+    assert done.code == 0
+    assert "%" not in done.out
 
 
 def test_a_bad_image_loses_nothing_else(
@@ -46,6 +77,8 @@ def test_a_bad_image_loses_nothing_else(
     assert "no such image" in rows[2]["error"]
     assert float(rows[1]["age"]) > 0
     assert float(rows[1]["left"]) < float(rows[1]["right"])
+    assert float(rows[1]["low"]) < float(rows[1]["age"]) < float(rows[1]["high"])
+    assert rows[0]["low"] == rows[0]["coverage"] == ""
     assert "3 images: 2 unreadable, 1 ok" in done.err
 
 

@@ -34,11 +34,11 @@ def measuring_options(function: F) -> F:
     options = (
         click.option(
             "--split",
-            type=click.Choice(["train", "val", "test", "all"]),
+            type=click.Choice(["train", "val", "test", "trainval", "all"]),
             default="test",
             show_default=True,
-            help="Which rows, where the data has splits. all: also those that prepare found no "
-            "usable face in, as failures.",
+            help="Which rows, where the data has splits. trainval: those that crossval predicts. "
+            "all: also those that prepare found no usable face in, as failures.",
         ),
         click.option(
             "--images",

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     "--threads", type=int, help="CPU threads of the network.  [default: 1 with several workers]"
 )
 @click.option("--flip", is_flag=True, help="Mean of each face and its mirror image; takes longer.")
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="How often the interval beside an age is to hold the true one.",
+)
 @progress_option
 def command(
     images: tuple[Path, ...],
@@ -56,6 +63,7 @@ def command(
     workers: int | None,
     threads: int | None,
     flip: bool,
+    coverage: float,
     progress: bool,
 ) -> None:
     """Tell the age of every face in IMAGES (files, or folders searched for images).
@@ -76,7 +84,10 @@ def command(
     statuses: Counter[str] = Counter()
     written: set[Path] = set()
     # Closed at once, an interrupted run does not go on with the photos that are waiting.
-    with closing(predictor.iter_predict(files, batch_size=batch_size, workers=workers)) as results:
+    answers = predictor.iter_predict(
+        files, batch_size=batch_size, workers=workers, coverage=coverage
+    )
+    with closing(answers) as results:
         shown: Iterable[ImageResult] = results
         if progress and len(files) > 1:
             from tqdm import tqdm
@@ -96,7 +107,7 @@ def command(
     elif output == "csv":
         _print_csv(rows)
     else:
-        click.echo(_table(rows))
+        click.echo(_table(rows, f"{100 * coverage:g}%"))
     if len(files) > 1:
         counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         click.echo(f"{len(files)} images: {counts}", err=True)
@@ -125,23 +136,26 @@ def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:
-    names = ["path", "status", "face", "age", "left", "top", "right", "bottom", "score"]
-    names += ["detector", "model", "error"]
+    names = ["path", "status", "face", "age", "low", "high", "coverage", "left", "top", "right"]
+    names += ["bottom", "score", "detector", "model", "error"]
     writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in _flat(rows):
         edges = dict(zip(("left", "top", "right", "bottom"), row.get("box") or (), strict=False))
-        writer.writerow({**row, **edges})
+        ends = dict(zip(("low", "high"), row.get("interval") or (), strict=False))
+        writer.writerow({**row, **ends, **edges})
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    lines = []
+def _table(rows: list[dict[str, Any]], interval: str) -> str:
+    """One line a face; its interval in a column of that name."""
+    lines: list[dict[str, str]] = []
     for row in _flat(rows):
-        box = row.get("box")
+        box, ends = row.get("box"), row.get("interval")
         lines.append(
             {
                 "image": row["path"],
                 "age": f"{row['age']:.1f}" if "age" in row else "",
+                interval: f"{ends[0]:.0f}-{ends[1]:.0f}" if ends else "",
                 "face": " ".join(f"{edge:.0f}" for edge in box) if box else "",
                 "score": f"{row['score']:.2f}" if row.get("score") is not None else "",
                 "detector": row.get("detector", ""),
@@ -150,4 +164,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
                 or ("" if row["status"] == "ok" else row["status"]),
             }
         )
+    if not any(line[interval] for line in lines):  # a model without a calibration
+        for line in lines:
+            del line[interval]
     return table(lines)

@@ -39,7 +39,8 @@ def choose_rows(manifest: Manifest, split: str | None = None) -> tuple[Manifest,
     Parameters
     ----------
     split:
-        ``train``, ``val`` or ``test``; all rows by default.
+        ``train``, ``val`` or ``test``, or ``trainval`` for the first two, which
+        cross-validation predicts; all rows by default.
 
     Returns
     -------
@@ -53,7 +54,8 @@ def choose_rows(manifest: Manifest, split: str | None = None) -> tuple[Manifest,
         If there is no such row.
     """
     frame = manifest.frame
-    there = pd.Series(True, frame.index) if split is None else frame["split"] == split
+    names = ["train", "val"] if split == "trainval" else [split]
+    there = pd.Series(True, frame.index) if split is None else frame["split"].isin(names)
     chosen = there & ~frame["status"].isin(DROPPED)
     if not chosen.any():
         counts = Counter(frame["status"] if split is None else frame["split"])

@@ -80,6 +80,7 @@ class FaceAge:
             "age": round(self.age, 2),
             "interval": [round(end, 2) for end in self.interval] if self.interval else None,
             "coverage": self.coverage,
+            "spread": round(self.spread, 3),
             "box": [round(value, 1) for value in self.box] if self.box else None,
             "landmarks": [[round(x, 1), round(y, 1)] for x, y in self.landmarks]
             if self.landmarks

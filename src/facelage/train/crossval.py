@@ -44,8 +44,9 @@ def cross_validate(
         One or several prepared manifests. Their ``test`` rows are left out;
         ``train`` and ``val`` rows are divided anew, groups never split.
     folder:
-        Gets a run's folder for each fold and ``predictions.csv``. An interrupted
-        cross-validation goes on where it was.
+        Gets a run's folder for each fold and ``predictions.csv``, of several manifests
+        also ``predictions_FOLDER.csv`` for each, with that manifest's own paths. An
+        interrupted cross-validation goes on where it was.
     config, crop, progress:
         As for :class:`facelage.train.Trainer`. The folds depend on the config's
         seed.
@@ -88,11 +89,21 @@ def cross_validate(
             run.folder / "last.safetensors", divided.usable("val"), crop
         )
     result = data.frame.drop(columns="split").assign(predicted=predicted, fold=number)
-    write_atomically(
-        folder / "predictions.csv",
-        lambda temporary: result.to_csv(temporary, index=False, lineterminator="\n"),
-    )
+    _write(result, folder / "predictions.csv")
+    for part in parts if len(parts) > 1 else ():
+        own = part.root.resolve().relative_to(data.root).as_posix()
+        rows = result[result["path"].str.startswith(f"{own}/")]
+        _write(
+            rows.assign(path=rows["path"].str.removeprefix(f"{own}/")),
+            folder / f"predictions_{own.replace('/', '_')}.csv",
+        )
     return result
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    write_atomically(
+        path, lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n")
+    )
 
 
 def _predict(weights: Path, faces: Manifest, crop: CropSpec) -> NDArray[np.float64]:
