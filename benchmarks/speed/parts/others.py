@@ -36,7 +36,9 @@ def open_peers(folders: list[Path]) -> tuple[dict[str, Any], list[str]]:
     for spec in peer_specs():
         title = spec.about.get("title", spec.name)
         if Path(spec.file).suffix not in (".onnx", ".xml"):
-            missing.append(f"{title}: not run; it needs Keras or face-api.js.")
+            missing.append(
+                f"{title}: not run; it needs TensorFlow, or torch code of accuracy/peers."
+            )
             continue
         folder = find_weights(spec, folders)
         if folder is None:

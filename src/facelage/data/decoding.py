@@ -101,7 +101,7 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
             "the image has too many pixels",
             got=f"{width} x {height} = {width * height:,}",
             expected=f"at most {max_pixels:,}",
-            fix="shrink the image, or raise max_pixels if you trust its source",
+            fix="shrink the image (load_image takes another limit, max_pixels)",
         )
 
 

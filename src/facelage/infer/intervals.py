@@ -214,6 +214,23 @@ class Calibration:
         It is the share of the calibration faces whose errors, at the scale of
         this age, would take it there, one such and one contrary face added so
         that nothing is certain.
+
+        Parameters
+        ----------
+        age, spread:
+            As for :meth:`interval`.
+        threshold:
+            Years.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the ages' shape, float64, above 0 and below 1.
+
+        Raises
+        ------
+        InvalidArrayError
+            If a spread is not above 0.
         """
         years, n = np.asarray(age, np.float64), len(self.residuals)
         away = (threshold - years) / _spread(spread, years)

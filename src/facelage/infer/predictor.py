@@ -46,7 +46,7 @@ class AgePredictor:
     >>> predictor = AgePredictor.from_pretrained()
     >>> [face] = predictor.predict("portrait.jpg")
     >>> round(face.age)
-    31
+    28
     """
 
     def __init__(self, session: AgeSession, detector: DetectorLike = "auto") -> None:
@@ -82,6 +82,8 @@ class AgePredictor:
             If there is no such model.
         DetectorError
             If the detector can't run here.
+        ConfigError
+            If a provider is unknown, or `threads` out of range.
         """
         if name_or_path is not None and Path(name_or_path).suffix == ".onnx":
             path = Path(name_or_path)
@@ -164,6 +166,19 @@ class AgePredictor:
             Channel order of arrays.
         coverage:
             As for :meth:`predict`.
+
+        Returns
+        -------
+        list of ImageResult
+            One for each image: its status, its faces (largest first), its error.
+
+        Raises
+        ------
+        ConfigError
+            If an option is unknown or out of range, or `images` is one image.
+        ImageError, DetectorError
+            With ``on_error="raise"``, if an image can't be read, or the detector
+            fails on it.
         """
         results = self.iter_predict(
             images,
@@ -188,7 +203,9 @@ class AgePredictor:
         """As :meth:`predict_batch`, one result at a time, in flat memory.
 
         `images` may be a generator: it is asked for the next image in the caller's
-        thread, a few images ahead. Closing the iterator ends the threads.
+        thread, a few images ahead. Closing the iterator ends the threads. It raises
+        what :meth:`predict_batch` raises, when the first result is asked for, or with
+        ``on_error="raise"`` when it is that image's turn.
         """
         size = (32 if workers == 1 else 2) if batch_size is None else batch_size
         for name, value in (("batch_size", size), ("workers", workers)):
@@ -218,6 +235,25 @@ class AgePredictor:
         :func:`facelage.data.align.fit_crop`) and should be framed like them.
         The files that ``prepare`` writes carry a margin around the crop: cut
         their middle out first.
+
+        Parameters
+        ----------
+        crops:
+            Anything that :meth:`predict` takes, any number.
+        color, coverage:
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        list of FaceAge
+            One for each crop, in their order, without `box`, `landmarks` and `score`.
+
+        Raises
+        ------
+        ImageError
+            If one can't be read; none is told then.
+        ConfigError
+            If the coverage is out of range, or `crops` is one image.
         """
         _check_several(crops)
         cut = [self._whole(crop, color) for crop in crops]

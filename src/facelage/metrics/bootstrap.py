@@ -172,8 +172,25 @@ def paired_interval(
 ) -> tuple[float, float]:
     """An interval for ``metric(first) - metric(second)`` on the same faces.
 
-    An interval that excludes 0 says that the models differ. The other parameters
-    are those of :func:`bootstrap_interval`.
+    Parameters
+    ----------
+    metric, groups, rounds, coverage, seed:
+        As for :func:`bootstrap_interval`.
+    true, first, second:
+        Ages in years (N each): the true ones and two models'.
+
+    Returns
+    -------
+    tuple of float
+        The low and the high end, in the metric's unit. An interval that excludes 0
+        says that the models differ.
+
+    Raises
+    ------
+    InvalidArrayError
+        If the rows differ in length, are empty or hold NaN, or there is not one group a face.
+    ConfigError
+        If `rounds` or `coverage` is out of range.
     """
     a, b = check_pair(true, first)
     _, c = check_pair(true, second)

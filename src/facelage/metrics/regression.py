@@ -125,6 +125,23 @@ FIGURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
 
 
 def summary(true: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
-    """The headline figures: n, MAE, median error, MSE, RMSE, bias, top-1, CS@5, CS@10."""
+    """The headline figures of predictions.
+
+    Parameters
+    ----------
+    true, predicted:
+        Ages in years, N each.
+
+    Returns
+    -------
+    dict of str to float
+        ``n``, ``mae``, ``median_error``, ``rmse`` and ``bias`` (years, predicted minus true),
+        ``mse`` (years squared), and the shares ``top1``, ``cs5`` and ``cs10`` in 0..1.
+
+    Raises
+    ------
+    InvalidArrayError
+        If the rows differ in length, are empty or hold NaN.
+    """
     a, b = check_pair(true, predicted)
     return {"n": float(len(a)), **{name: figure(a, b) for name, figure in FIGURES.items()}}
