@@ -3,13 +3,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tiny
-from facelage.data.images import load_image
+from facelage.data.images import load_image, save_image
 from facelage.export import export_onnx
 from facelage.infer import AgePredictor
 from facelage.models import load_weights
@@ -163,3 +167,41 @@ def test_an_empty_folder_is_named(facelage: Callable, tmp_path: Path) -> None:
     done = facelage("predict", tmp_path)
     assert done.code == 1
     assert "holds no image" in done.err
+
+
+def test_originals_are_never_replaced(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    photo = tmp_path / "me.jpg"
+    photo.write_bytes(portrait_file.read_bytes())
+    before = photo.read_bytes()
+    done = facelage("predict", photo, "--detector", "haar", "--annotate", tmp_path)
+    assert done.code == 1
+    assert "would replace an original" in done.err
+    assert photo.read_bytes() == before
+
+
+def test_a_photo_that_can_not_be_drawn_loses_no_age(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    wide = tmp_path / "wide.png"
+    save_image(wide, np.full((1, 70_000, 3), 99, np.uint8))
+    done = facelage(
+        "predict", wide, portrait_file, "--detector", "haar",
+        "--annotate", tmp_path / "drawn", "--no-progress",
+    )  # fmt: skip
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 3
+    assert "wide.png: not drawn" in done.err
+    assert [path.name for path in (tmp_path / "drawn").iterdir()] == [f"{portrait_file.stem}.jpg"]
+
+
+def test_a_name_that_the_output_lacks_loses_no_age(portrait_file: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "\u0141uk.png"
+    photo.write_bytes(portrait_file.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "facelage", "predict", photo, "--detector", "haar"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"}, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"\\u0141uk.png" in done.stdout

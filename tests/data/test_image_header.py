@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facelage.data.image_header import read_header
+from facelage.data.images import decode
 from facelage.errors import UnreadableImageError
 
 CASES: list[tuple[str, str, dict[str, Any]]] = [
@@ -144,3 +145,13 @@ def test_an_image_of_no_pixels_is_refused() -> None:
     data[16:20] = bytes(4)
     with pytest.raises(UnreadableImageError, match="no pixels; got: 0 x 17"):
         read_header(bytes(data))
+
+
+def test_the_short_header_of_os2_is_read(tmp_path: Any) -> None:
+    row = bytes([10, 20, 30] * 5) + b"\0"  # five pixels, filled up to four bytes
+    pixels = row * 3
+    data = b"BM" + struct.pack("<IHHI", 26 + len(pixels), 0, 0, 26)
+    data += struct.pack("<IHHHH", 12, 5, 3, 1, 24) + pixels
+    header = read_header(data)
+    assert (header.width, header.height, header.complete) == (5, 3, True)
+    assert decode(data)[0, 0].tolist() == [30, 20, 10]

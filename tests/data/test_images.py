@@ -277,3 +277,24 @@ def test_a_broken_pil_image_is_unreadable(picture: np.ndarray) -> None:
     data = encode(picture, "JPEG")
     with pytest.raises(UnreadableImageError, match="Pillow"):
         load_image(Image.open(io.BytesIO(data[: len(data) // 2])))
+
+
+def test_files_that_can_not_be_read_have_named_errors(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (20, 10), (200, 30, 99)).save(path)
+    closed = path.open("rb")
+    closed.close()
+    with pytest.raises(UnreadableImageError, match="closed file"):
+        load_image(closed)
+    with path.open(encoding="utf-8") as text, pytest.raises(UnreadableImageError, match="binary"):
+        load_image(text)  # type: ignore[arg-type]
+
+
+def test_pictures_that_pillow_can_not_convert_have_named_errors(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (20, 10)).save(path)
+    with Image.open(path) as closed:
+        pass
+    for picture in (closed, Image.new("La", (5, 4))):
+        with pytest.raises(UnreadableImageError, match="Pillow"):
+            load_image(picture)

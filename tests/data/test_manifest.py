@@ -197,3 +197,27 @@ def test_joined_manifests_keep_their_files_and_keep_subjects_apart(tmp_path: Pat
 def test_numbers_in_cells_are_readable_to_a_hundredth(numbers: list[float]) -> None:
     found = [float(word) for word in format_numbers(numbers).split()]
     assert all(math.isclose(a, b, abs_tol=0.0051) for a, b in zip(found, numbers, strict=True))
+
+
+def test_commas_at_the_ends_of_rows_shift_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,age,gender\n010.png,10,f,,\n020.png,20,,,\n")
+    frame = Manifest.load(tmp_path / "t.csv").frame
+    assert frame[["path", "age", "gender"]].to_numpy().tolist() == [
+        ["010.png", 10.0, "f"],
+        ["020.png", 20.0, ""],
+    ]
+
+
+def test_rows_with_more_cells_than_the_heading_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,age\na.png,10,x\nb.png,20,\n")
+    with pytest.raises(ManifestError, match="more cells than the heading"):
+        Manifest.load(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [pd.array([1, None], "Int64"), pd.Categorical(["1", None]), pd.array(["1", None], "string")],
+)
+def test_missing_ids_of_any_type_are_empty(ids: Any, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"path": ["a.png", "b.png"], "age": [1.0, 2.0], "group": ids})
+    assert list(Manifest(frame, tmp_path).frame["group"]) == ["1", ""]

@@ -14,6 +14,7 @@ from data.samples import MarkDetector, write_textures
 from facelage.data.align import CropSpec
 from facelage.data.manifest import Manifest
 from facelage.data.prepare import PrepareConfig, prepare
+from facelage.errors import ConfigError
 
 SMALL = PrepareConfig(crop=CropSpec(size=32), pad=4)
 
@@ -144,3 +145,26 @@ def test_processes_give_the_same_as_one(tmp_path: Path) -> None:
     one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert one.keys() == two.keys()
     assert one == two
+
+
+@pytest.mark.parametrize(("column", "value"), [("group", "anna"), ("split", "test")])
+def test_a_finished_folder_is_not_that_of_other_groups_or_splits(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    photos = write_textures(tmp_path / "photos", 12)
+    options = {"detector": MarkDetector(), "workers": 1, "progress": False}
+    prepare(photos, tmp_path / "out", SMALL, **options)
+    other = photos.frame.copy()
+    other.loc[:3, column] = value
+    with pytest.raises(ConfigError, match="other settings or images"):
+        prepare(Manifest(other, photos.root), tmp_path / "out", SMALL, **options)
+
+
+def test_impossible_seeds_and_workers_are_refused_before_any_work(tmp_path: Path) -> None:
+    photos = write_textures(tmp_path / "photos", 12)
+    for seed in (-1, 2**32):
+        with pytest.raises(ConfigError, match="seed"):
+            PrepareConfig(seed=seed)
+    with pytest.raises(ConfigError, match="workers"):
+        prepare(photos, tmp_path / "out", SMALL, workers=0)
+    assert not (tmp_path / "out").exists()

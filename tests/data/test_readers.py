@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facelage.data.images import list_images
 from facelage.data.readers import (
     GENDERS,
     RACES,
@@ -18,6 +19,7 @@ from facelage.data.readers import (
     read_utkface,
 )
 from facelage.errors import ImageNotFoundError, ManifestError
+from facelage.files import write_bytes
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -178,3 +180,13 @@ def test_an_unclear_layout_asks_for_it(tmp_path: Path) -> None:
             read_folder(tmp_path / "empty", layout)
         with pytest.raises(ImageNotFoundError, match="no such folder"):
             read_folder(tmp_path / "absent", layout)
+
+
+def test_what_prepare_wrote_below_is_not_read_as_photos(tmp_path: Path) -> None:
+    for name in ("34/a.png", "34/crops/b.png", "done/crops/06/6-x.png", "done/ages.png"):
+        write_bytes(tmp_path / name, b"x")
+    (tmp_path / "done" / "prepare.json").touch()
+    found = read_folder(tmp_path, "folders").frame["path"]
+    assert sorted(found) == ["34/a.png", "34/crops/b.png"]
+    # A prepared folder's own pictures are there for who asks for them.
+    assert len(list_images(tmp_path / "done")) == 2

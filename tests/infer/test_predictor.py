@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from facelage.data.align import normalise
 from facelage.data.detect import Detection, YuNetDetector
 from facelage.data.images import UInt8Image
 from facelage.errors import (
@@ -13,6 +17,7 @@ from facelage.errors import (
     DetectorError,
     DetectorFallbackWarning,
     ImageError,
+    InvalidArrayError,
     WeightsError,
 )
 from facelage.infer import AgePredictor, FaceAge
@@ -215,3 +220,29 @@ def test_wrong_settings_are_named(predictor: AgePredictor, portrait: np.ndarray)
         AgePredictor.from_pretrained(providers=["NoSuchProvider"], detector=None)
     with pytest.raises(ConfigError, match="threads"):
         AgePredictor.from_pretrained(threads=0, detector=None)
+
+
+def test_columns_of_paths_are_several_images(portrait_file: Path) -> None:
+    predictor = AgePredictor.from_pretrained(detector=None)
+    paths = [str(portrait_file)] * 2
+    for several in (np.array(paths), np.array(paths, object), pd.Series(paths)):
+        assert [result.status for result in predictor.predict_batch(several)] == ["ok"] * 2
+    with portrait_file.open("rb") as one, pytest.raises(ConfigError, match="several images"):
+        predictor.predict_batch(one)
+    with pytest.raises(ConfigError, match="several images"):
+        predictor.predict_batch(np.zeros(3))
+
+
+def test_ages_of_crops_of_another_size_are_refused() -> None:
+    session = AgePredictor.from_pretrained(detector=None).session
+    with pytest.raises(InvalidArrayError, match="128, 128, 3"):
+        session.ages(np.zeros((1, 160, 160, 3), np.uint8))
+    with pytest.raises(InvalidArrayError, match="128, 128, 3"):
+        normalise(np.zeros((64, 32, 3), np.uint8), session.crop)
+
+
+def test_numbers_of_other_types_become_plain_data(portrait: UInt8Image) -> None:
+    boxes = OneBox(tuple(np.float32([178, 63, 268, 176])))  # type: ignore[arg-type]
+    [face] = AgePredictor.from_pretrained(detector=boxes).predict(portrait)
+    face = dataclasses.replace(face, score=np.float32(0.5))
+    assert json.loads(json.dumps(face.to_dict()))["box"] == [178, 63, 268, 176]

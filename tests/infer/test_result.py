@@ -23,6 +23,7 @@ def test_to_dict_is_plain_json() -> None:
         "age": 31.25,
         "interval": None,
         "coverage": None,
+        "spread": 1.0,
         "box": [1.0, 2.0, 30.0, 40.0],
         "landmarks": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 10.0]],
         "score": 0.9877,

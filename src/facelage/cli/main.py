@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from importlib import import_module
@@ -61,6 +62,9 @@ def group() -> None:
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 1."""
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that the output's encoding lacks must not lose the other photos' ages.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         group(prog_name="facelage", standalone_mode=False)
     except FacelageError as error:

@@ -72,6 +72,7 @@ def command(
     no error.
     """
     from facelage.data.images import list_images, save_image
+    from facelage.errors import ImageError
     from facelage.infer import AgePredictor
     from facelage.infer.parallel import usable_cores
 
@@ -80,6 +81,8 @@ def command(
     if threads is None and workers > 1:
         threads = 1
     predictor = AgePredictor.from_pretrained(model, detector=detector, threads=threads, flip=flip)
+    if annotate is not None:
+        _spare_originals(files, annotate)
     rows: list[dict[str, Any]] = []
     statuses: Counter[str] = Counter()
     written: set[Path] = set()
@@ -98,8 +101,11 @@ def command(
             rows.append({"path": file.as_posix(), **result.to_dict()})
             if annotate is not None and result.status != "unreadable":
                 target = _free_name(annotate / f"{file.stem}.jpg", written)
-                save_image(target, predictor.annotate(file, result.faces))
-                written.add(target)
+                try:
+                    save_image(target, predictor.annotate(file, result.faces))
+                    written.add(target)
+                except ImageError as error:  # such as too wide for JPEG: the ages are still told
+                    click.echo(f"{file}: not drawn; {error}", err=True)
     if annotate is not None and written:
         echo_file(next(iter(written)) if len(written) == 1 else annotate)
     if output == "json":
@@ -113,6 +119,20 @@ def command(
         click.echo(f"{len(files)} images: {counts}", err=True)
     if statuses["unreadable"]:
         sys.exit(3)
+
+
+def _spare_originals(files: list[Path], annotate: Path) -> None:
+    """Refuse a folder for drawn photos in which one of them would replace an original."""
+    from facelage.errors import ConfigError
+
+    originals = {file.resolve(): file for file in files}
+    for file in files:
+        if original := originals.get((annotate / f"{file.stem}.jpg").resolve()):
+            raise ConfigError(
+                "a drawn photo would replace an original",
+                got=f"--annotate {annotate}, which holds {original}",
+                fix="another folder for --annotate",
+            )
 
 
 def _free_name(path: Path, taken: set[Path]) -> Path:

@@ -32,7 +32,7 @@ from facelage.cli.options import (
 )
 @click.option("--max-age", default=122.0, show_default=True, help="Oldest label to accept.")
 @click.option("--drop-near-duplicates", is_flag=True, help="Keep one of each, not a group.")
-@click.option("--workers", type=int, help="Processes.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
 @progress_option
 def command(
     source: Path,

@@ -302,7 +302,7 @@ def as_crops(crops: ArrayLike, side: int | None = None) -> NDArray[np.uint8]:
     Parameters
     ----------
     side:
-        Height and width to name in the error, where the caller wants certain ones.
+        Height and width that they must have; by default any.
 
     Raises
     ------
@@ -312,7 +312,8 @@ def as_crops(crops: ArrayLike, side: int | None = None) -> NDArray[np.uint8]:
     pixels = np.asarray(crops)
     if pixels.ndim == 3:
         pixels = pixels[None]
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
+    other = side is not None and pixels.shape[1:3] != (side, side)
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or other:
         raise InvalidArrayError(
             "these are not face crops",
             got=f"{pixels.dtype} {pixels.shape}",

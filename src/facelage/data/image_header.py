@@ -135,7 +135,9 @@ def _webp(data: bytes) -> ImageHeader:
 
 def _bmp(data: bytes) -> ImageHeader:
     file_size, _, _, offset, _ = struct.unpack("<IHHII", data[2:18])
-    width, height = struct.unpack("<ii", data[18:26])
+    # The 12 bytes of OS/2's header have shorter numbers.
+    short = data[14:18] == b"\x0c\0\0\0"
+    width, height = struct.unpack(*(("<HH", data[18:22]) if short else ("<ii", data[18:26])))
     complete = len(data) > offset and len(data) >= min(file_size, offset + 1)
     return ImageHeader("BMP", abs(width), abs(height), complete=complete)
 

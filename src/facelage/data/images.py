@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from facelage.data.decoding import check_encoded, check_pixels, decode_checked, over_white
 from facelage.errors import (
+    ImageError,
     ImageNotFoundError,
     InvalidArrayError,
     UnreadableImageError,
@@ -121,7 +122,12 @@ def read_encoded(source: ImageLike) -> bytes | None:
         return bytes(source)
     if _is_pil(source) or _is_tensor(source) or not hasattr(source, "read"):
         return None
-    data: object = cast(BinaryIO, source).read()
+    try:
+        data: object = cast(BinaryIO, source).read()
+    except UnicodeDecodeError:
+        data = ""  # opened as text
+    except (OSError, ValueError) as error:  # a ValueError where it is closed
+        raise UnreadableImageError("the file object can't be read", got=str(error)) from error
     if not isinstance(data, bytes):
         raise UnreadableImageError(
             "a file object must be opened in binary mode",
@@ -189,7 +195,8 @@ def save_image(path: str | os.PathLike[str], image: UInt8Image, *, quality: int 
 def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     """Every image file below `folder`, sorted by its path relative to it.
 
-    Hidden files and folders are passed over. Only the suffix is looked at.
+    Hidden files and folders are passed over, and so are the crops and the plot that
+    ``prepare`` wrote into a folder below. Only the suffix is looked at.
 
     Raises
     ------
@@ -199,12 +206,16 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     root = Path(folder)
     if not root.is_dir():
         raise ImageNotFoundError("no such folder", got=str(root), expected="a folder of images")
+    everything = list(root.rglob("*"))
+    prepared = {path.parent for path in everything if path.name == "prepare.json"} - {root}
+    written = {folder / name for folder in prepared for name in ("crops", "ages.png")}
     found = [
         path
-        for path in root.rglob("*")
+        for path in everything
         if path.suffix.lower() in IMAGE_SUFFIXES
         and not path.is_dir()
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and not (written and (path in written or not written.isdisjoint(path.parents)))
     ]
     if not found:
         raise ImageNotFoundError(
@@ -261,7 +272,12 @@ def _from_pil(image: Any, max_pixels: int) -> UInt8Image:
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
             return _from_array(np.asarray(image.convert("RGBA")), "rgb", max_pixels)
         return _from_array(np.asarray(image.convert("RGB")), "rgb", max_pixels)
-    except (OSError, SyntaxError, struct.error) as error:
+    except ImageError:  # named already, and a ValueError
+        raise
+    # Pillow's asserts and attributes fail on a closed image, its ValueErrors on odd modes.
+    except (
+        OSError, SyntaxError, struct.error, ValueError, AssertionError, AttributeError
+    ) as error:  # fmt: skip
         raise UnreadableImageError("Pillow can't decode the image", got=str(error)) from error
 
 

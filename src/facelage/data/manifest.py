@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,9 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         if path.suffix.lower() == ".csv":
-            return pd.read_csv(path, dtype=str, keep_default_na=False)
+            return _read_csv(path)
+    except ManifestError:
+        raise
     except Exception as error:  # pandas, pyarrow and the codecs each have their own
         raise ManifestError(
             "the manifest can't be read", got=f"{path}: {error}", expected="CSV or Parquet"
@@ -235,7 +238,8 @@ def _normal(frame: pd.DataFrame) -> pd.DataFrame:
     for name in _TEXT:
         if name not in frame:
             frame[name] = "ok" if name == "status" else ""
-        frame[name] = frame[name].fillna("").astype(str).astype(object)
+        column = frame[name].astype(object)  # nullable and categorical ones can't hold ""
+        frame[name] = column.where(column.notna(), "").astype(str).astype(object)
     frame.loc[frame["status"] == "", "status"] = "ok"
     if not frame["split"].isin(["", *SPLITS]).all():
         odd = sorted(set(frame["split"]) - {"", *SPLITS})
@@ -244,6 +248,20 @@ def _normal(frame: pd.DataFrame) -> pd.DataFrame:
         )
     extras = [name for name in frame.columns if name not in COLUMNS]
     return frame[[*COLUMNS, *extras]].reset_index(drop=True)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if isinstance(frame.index, pd.RangeIndex):
+        return frame
+    # Rows with more cells than the heading: pandas took their first ones for an index.
+    if (frame.iloc[:, -frame.index.nlevels :] != "").any(axis=None):
+        raise ManifestError(
+            "rows have more cells than the heading", got=str(path), expected="a name a column"
+        )
+    with warnings.catch_warnings():  # of the empty cells at the rows' ends
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
 
 
 def _suffix_error(path: Path) -> ManifestError:

@@ -37,7 +37,7 @@ from facelage.data.filters import (
 )
 from facelage.data.images import load_image, save_image
 from facelage.data.manifest import Manifest, format_numbers
-from facelage.data.splits import assign_splits, check_shares
+from facelage.data.splits import assign_splits, check_seed, check_shares
 from facelage.data.stats import describe, plot_ages, text_report
 from facelage.errors import (
     ConfigError,
@@ -77,6 +77,7 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         # At once, not after an hour's work.
         check_shares(self.val, self.test)
+        check_seed(self.seed)
         check_pad(self.pad, self.crop)
 
 
@@ -126,6 +127,8 @@ def prepare(
     from tqdm import tqdm
 
     config = config or PrepareConfig()
+    if workers is not None and workers < 1:
+        raise ConfigError("workers is out of range", got=str(workers), expected="1 or more")
     out = Path(out)
     finder = resolve_detector(detector)
     manifest = _without_results(manifest, out)
@@ -271,11 +274,13 @@ def _claim(
 ) -> None:
     """Write the run's settings into `out`, or check that they are the ones in it."""
     inputs = hashlib.sha256()
-    rows = zip(manifest.frame["path"], manifest.ages(), strict=True)
-    for path, age in sorted(rows, key=itemgetter(0)):
+    columns = (manifest.frame[name] for name in ("path", "group", "split"))
+    rows = zip(*columns, manifest.ages(), strict=True)
+    for path, group, split, age in sorted(rows, key=itemgetter(0)):
         file = manifest.root / path
         size = file.stat().st_size if file.is_file() else -1  # another photo under its name
-        inputs.update(f"{path}\t{age:g}\t{size}\n".encode())
+        apart = f"\t{group}\t{split}" if group or split else ""
+        inputs.update(f"{path}\t{age:g}\t{size}{apart}\n".encode())
     settings = {
         "source": str(manifest.root.resolve()),
         "images": len(manifest),

@@ -93,6 +93,12 @@ def check_shares(val: float, test: float) -> None:
         )
 
 
+def check_seed(seed: int) -> None:
+    """Raise a :class:`ConfigError` if splits can't be drawn with this seed."""
+    if not 0 <= seed < 2**32:
+        raise ConfigError("seed is out of range", got=str(seed), expected="0 to 2**32 - 1")
+
+
 def k_folds(manifest: Manifest, folds: int = 5, *, seed: int = 0) -> NDArray[np.int64]:
     """The fold number (0 .. folds-1) of every row; -1 where the status is not ok.
 
@@ -128,6 +134,7 @@ def _ordered_rows(manifest: Manifest) -> NDArray[np.int64]:
 def _folds(manifest: Manifest, rows: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     from sklearn.model_selection import StratifiedGroupKFold
 
+    check_seed(seed)
     groups = manifest.frame["group"].to_numpy()[rows]
     paths = manifest.frame["path"].to_numpy()[rows]
     groups = np.array([group or f"\0{path}" for group, path in zip(groups, paths, strict=True)])

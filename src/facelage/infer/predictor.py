@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import cv2
 import numpy as np
@@ -350,7 +350,12 @@ def _answers(session: AgeSession, crops: list[UInt8Image]) -> list[_Answer]:
 def _check_several(images: object) -> None:
     """Refuse one image where several are expected: its rows or characters would be the items."""
     one = (str, os.PathLike, bytes, bytearray, memoryview)
-    if isinstance(images, one) or getattr(images, "ndim", 4) < 4 or hasattr(images, "getexif"):
+    dimensions = getattr(images, "ndim", 4)
+    if dimensions == 1:  # a column of paths is several, a row of numbers none
+        first = next(iter(cast("Iterable[object]", images)), None)
+        dimensions = 1 if isinstance(first, (int, float, np.number)) else 4
+    encoded = hasattr(images, "getexif") or hasattr(images, "read")
+    if isinstance(images, one) or dimensions < 4 or encoded:
         raise ConfigError(
             "several images are expected",
             got=f"one {type(images).__name__}",

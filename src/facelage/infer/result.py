@@ -81,11 +81,11 @@ class FaceAge:
             "interval": [round(end, 2) for end in self.interval] if self.interval else None,
             "coverage": self.coverage,
             "spread": round(self.spread, 3),
-            "box": [round(value, 1) for value in self.box] if self.box else None,
-            "landmarks": [[round(x, 1), round(y, 1)] for x, y in self.landmarks]
+            "box": [round(float(value), 1) for value in self.box] if self.box else None,
+            "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in self.landmarks]
             if self.landmarks
             else None,
-            "score": None if self.score is None else round(self.score, 4),
+            "score": None if self.score is None else round(float(self.score), 4),
             "detector": self.detector,
             "model": self.model,
         }
