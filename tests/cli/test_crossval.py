@@ -43,7 +43,7 @@ def test_the_predictions_can_be_evaluated_of_one_folder_and_of_several(
     for table, data, n in [
         ("cv/predictions.csv", folders[0], 8),
         ("both/predictions_one.csv", folders[0], 8),
-        ("both/predictions_deep_two.csv", folders[1], 9),
+        ("both/predictions_two.csv", folders[1], 9),
     ]:
         done = facelage(
             "evaluate", tmp_path / table, data, "--split", "trainval", "--json", "--rounds", 100
@@ -53,3 +53,22 @@ def test_the_predictions_can_be_evaluated_of_one_folder_and_of_several(
         errors = pd.read_csv(tmp_path / table).eval("predicted - age").abs()
         assert (figures["summary"]["n"], figures["failures"]) == (n, {})
         assert figures["summary"]["mae"] == pytest.approx(errors.mean())
+
+
+def test_the_interval_draws_people_as_that_of_evaluate_does(
+    facelage: Callable, tmp_path: Path
+) -> None:
+    data = tmp_path / "faces"
+    faces = tiny.write_faces(data, {"train": 12})
+    faces.frame["group"] = [f"p{number // 3}" for number in range(12)]
+    faces.save(data / "manifest.csv")
+    (data / "prepare.json").write_text(f'{{"config": {{"crop": {tiny.CROP.to_json()}}}}}')
+    done = facelage(
+        "crossval", data, "--out", tmp_path / "cv", "--folds", 2, "--epochs", 1, "--batch-size", 4,
+        "--threads", 1, "--augmentation", "none", "--no-progress",
+    )  # fmt: skip
+    told = facelage(
+        "evaluate", tmp_path / "cv" / "predictions.csv", data, "--split", "trainval", "--json"
+    )
+    low, high = json.loads(told.out)["intervals"]["mae"]
+    assert f" years ({low:.2f} to {high:.2f}) on 12 faces" in done.out

@@ -423,3 +423,14 @@ def test_the_saved_table_is_the_table(faces: Manifest, tmp_path: Path) -> None:
     result.save(tmp_path / "new")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["corruptions.csv"]
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "new" / "corruptions.csv"), result.table)
+
+
+def test_photos_that_were_moved_are_found(sizes: Manifest, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in sizes.frame["path"]:
+        (sizes.root / name).rename(moved / name)
+    with pytest.raises(ManifestError, match="no face could be shown"):
+        run(sizes, SharpCrops(), names=["grey"], severities=[1])
+    table = run(sizes, SharpCrops(), names=["grey"], severities=[1], photos=moved).table
+    assert list(table["n"]) == [3, 3]

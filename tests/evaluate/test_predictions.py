@@ -178,3 +178,13 @@ def test_a_file_that_is_no_table_is_a_named_error(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"nothing")
     with pytest.raises(ManifestError):
         PredictionsTable.load(tmp_path / "broken.parquet")
+
+
+def test_intervals_without_an_end_are_refused() -> None:
+    frame = pd.DataFrame(
+        {"path": ["a", "b"], "predicted": [1, 2], "low": [0, 1], "high": 2 * [9.0]}
+    )
+    PredictionsTable(frame)
+    frame.loc[1, "high"] = np.inf
+    with pytest.raises(ManifestError, match="no end; got: b"):
+        PredictionsTable(frame)

@@ -509,3 +509,11 @@ def test_a_calibrated_models_intervals_are_measured(held_out: Manifest) -> None:
     assert sum(row["n"] for row in coverage["by_decade"].values()) == 7
     table = result.predictions
     assert np.array_equal(table["low"].isna(), table["predicted"].isna())
+
+
+@pytest.mark.parametrize("name", ["decade", "life_stage", "predicted"])
+def test_columns_of_its_own_can_not_be_grouped_by(name: str) -> None:
+    faces = tiny.shared_faces()
+    own = Manifest(faces.frame.assign(**{name: "x"}), faces.root)
+    with pytest.raises(ManifestError, match="can't be grouped by"):
+        evaluate(AgeSession(tiny.shared_onnx()), own, groups=[name], rounds=1)

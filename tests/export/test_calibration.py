@@ -61,3 +61,29 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,age\na,3\n")
     with pytest.raises(ManifestError, match="without predicted; expected: columns age"):
         calibration_from_table(tmp_path / "t.csv")
+
+
+def test_a_table_with_words_for_ages_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,age,predicted\na,3,4\nb,unknown,5\n")
+    with pytest.raises(ManifestError, match=r"row 2 .* age that is not a number"):
+        calibration_from_table(tmp_path / "t.csv")
+
+
+def test_a_face_tells_nothing_of_another_photo_of_the_same_person() -> None:
+    # Features say who somebody is and nothing else; each person's errors are alike.
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(120), 5)
+    features = rng.normal(size=(120, 80))[people] + rng.normal(0, 0.1, (600, 80))
+    true = rng.uniform(10, 70, 600)
+    predicted = true + rng.normal(0, 3, 600) * np.exp(rng.normal(0, 1, 120))[people]
+    names = [f"person {number}" for number in people]
+    _, mixed = fit_spread(features, true, predicted)
+    _, apart = fit_spread(features, true, predicted, names)
+    size = np.log(np.abs(true - predicted) + 0.5)
+    assert np.corrcoef(np.log(mixed), size)[0, 1] > 0.3  # what must not be learned
+    assert np.log(apart).std() < 0.2 * np.log(mixed).std()
+    blank = ["" for _ in people]
+    assert np.array_equal(fit_spread(features, true, predicted, blank)[1], mixed)
+    neuron, ones = fit_spread(features, true, predicted, [f"p{n % 4}" for n in people])
+    assert (ones == 1).all()
+    assert (neuron(features) == 1).all()

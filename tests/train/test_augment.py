@@ -264,3 +264,13 @@ def test_an_old_print_has_less_contrast_than_the_face_and_more_grain() -> None:
     assert min(contrast) > 15
     assert 0.7 < min(grain) < 3
     assert 8 < max(grain) < 16
+
+
+@pytest.mark.parametrize("side", [592, 1024])
+def test_the_largest_crops_can_be_grainy(side: int) -> None:
+    image = np.full((side, side, 3), 128, np.uint8)
+    for seed in range(4):  # grey and coloured grain
+        noisy = augment.grain(image, np.random.default_rng(seed)).astype(int) - 128
+        assert 1 < noisy.std() < 40
+        assert abs(noisy.mean()) < 1
+    augment.old_print(image, np.random.default_rng(0))

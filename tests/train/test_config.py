@@ -186,3 +186,9 @@ def test_names_with_weights_have_one_order() -> None:
     assert list(one.teachers) == ["a", "b"]
     assert list(one.attributes) == ["x", "y"]
     assert list(TrainConfig.from_json(one.to_json()).teachers) == ["a", "b"]
+
+
+def test_settings_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text('{"epochs": 3}', encoding="utf-16")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        TrainConfig.load(tmp_path / "c.json")

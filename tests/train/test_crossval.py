@@ -61,7 +61,8 @@ def test_a_fold_is_predicted_by_the_last_weights_of_a_run_without_it(
     for fold, part in found.groupby("fold"):
         model, crop = load_weights(folder / f"fold_{fold}" / "last.safetensors")
         held_out = Manifest(part, faces.root)
-        assert np.allclose(part["predicted"], predict(model, CropStore(held_out), crop))
+        ages = predict(model, CropStore(held_out), crop)
+        assert np.allclose(part["predicted"], np.maximum(ages, 0))
     first, second = (
         load_weights(folder / f"fold_{n}" / "last.safetensors")[0].head.bias.item() for n in (0, 1)
     )
@@ -112,3 +113,27 @@ def test_nothing_to_divide_is_a_named_error(faces: Manifest, tmp_path: Path) -> 
         run(only, tmp_path)
     with pytest.raises(ConfigError, match="too few folds"):
         run(faces, tmp_path, folds=1)
+
+
+def test_a_folds_own_faces_never_end_its_training(faces: Manifest, tmp_path: Path) -> None:
+    config = tiny.config(epochs=3, patience=1, lr=10.0)  # so high that the loss soon rises
+    options: dict[str, Any] = {"folds": 2, "crop": tiny.CROP, "progress": False}
+    cross_validate(faces, tmp_path, config, **options)
+    for fold in range(2):
+        assert len(pd.read_csv(tmp_path / f"fold_{fold}" / "metrics.csv")) == 3
+
+
+def test_each_of_several_folders_has_its_own_table(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("x/a", "x", "a")]
+    parts = []
+    for number, folder in enumerate(folders):
+        folder.mkdir(parents=True, exist_ok=True)
+        parts.append(tiny.write_faces(folder, {"train": 4 + number, "test": 1}))
+    found = cross_validate(
+        parts, tmp_path / "cv", tiny.config(epochs=1), folds=2, crop=tiny.CROP, progress=False
+    )
+    assert len(found) == 15
+    for name, part in zip(("a", "x", "a_2"), parts, strict=True):
+        table = pd.read_csv(tmp_path / "cv" / f"predictions_{name}.csv")
+        assert list(table["path"]) == list(part.frame["path"][part.frame["split"] == "train"])
+    assert (found["predicted"] >= 0).all()

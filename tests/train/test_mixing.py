@@ -61,3 +61,15 @@ def test_an_unknown_answer_stays_unknown() -> None:
     _, wanted = mix_similar([images_of(targets[:, 0])], targets, 1.0, np.random.default_rng(0))
     assert wanted[0, 1].isnan()
     assert wanted[:, 0].isfinite().all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_no_answer_is_lost_to_a_partner_without_one(share: float) -> None:
+    labels = torch.linspace(20, 40, 40)
+    answers = torch.where(torch.arange(40) % 2 == 0, labels, torch.nan)
+    targets = torch.stack([labels, answers], 1)
+    [mixed], wanted = mix_similar([images_of(labels)], targets, share, np.random.default_rng(1))
+    assert torch.equal(wanted.isnan(), targets.isnan())
+    known = ~wanted[:, 1].isnan()
+    assert torch.equal(wanted[known, 1], wanted[known, 0])
+    assert torch.allclose(mixed[:, 0, 0, 0], wanted[:, 0])

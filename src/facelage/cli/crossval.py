@@ -36,6 +36,7 @@ def command(
     import numpy as np
 
     from facelage.data.manifest import Manifest
+    from facelage.evaluate.figures import bootstrap_groups, drawn_order
     from facelage.metrics import bootstrap_interval, mae
     from facelage.train.allocator import keep_freed_memory
     from facelage.train.crossval import cross_validate
@@ -46,7 +47,10 @@ def command(
     found = cross_validate(manifests, out, settings, folds=folds, progress=progress)
     true, predicted = found["age"].to_numpy(float), found["predicted"].to_numpy(float)
     each = [mae(true[rows], predicted[rows]) for rows in (found["fold"] == k for k in range(folds))]
-    low, high = bootstrap_interval(mae, true, predicted)
+    units, order = bootstrap_groups(found), drawn_order(found)
+    low, high = bootstrap_interval(
+        mae, true[order], predicted[order], groups=None if units is None else units[order]
+    )
     click.echo(
         f"MAE {mae(true, predicted):.2f} years ({low:.2f} to {high:.2f}) on {len(found)} faces; "
         f"folds {', '.join(f'{value:.2f}' for value in each)} (sd {np.std(each, ddof=1):.2f})"

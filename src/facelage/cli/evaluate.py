@@ -286,7 +286,9 @@ def corrupt(
     faces = find_faces(
         manifest, settings["detector"], photos=settings["photos"], progress=settings["progress"]
     )
-    result = corrupt_and_evaluate(able, faces, progress=settings["progress"])
+    result = corrupt_and_evaluate(
+        able, faces, photos=settings["photos"], progress=settings["progress"]
+    )
     if not quiet:
         click.echo("\n" + corruption_report(result.table), nl=False)
     return result

@@ -250,6 +250,28 @@ def _normal(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[*COLUMNS, *extras]].reset_index(drop=True)
 
 
+def number_column(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """A column of predictions as float64, NaN for empty cells.
+
+    Raises
+    ------
+    ManifestError
+        If a cell is no number.
+    """
+    raw = frame[column]
+    numbers = pd.to_numeric(raw, errors="coerce").astype("float64")
+    written = raw.astype(str).str.strip().str.lower()
+    odd = numbers.isna() & raw.notna() & ~written.isin(["", "nan", "none", "na", "null"])
+    if odd.any():
+        row = int(np.flatnonzero(odd.to_numpy())[0])
+        raise ManifestError(
+            f"row {row + 1} of the predictions has a {column} that is not a number",
+            got=repr(raw.iloc[row]),
+            expected="years, or an empty cell",
+        )
+    return np.asarray(numbers, np.float64)
+
+
 def _read_csv(path: Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     if isinstance(frame.index, pd.RangeIndex):

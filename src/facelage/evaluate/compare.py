@@ -186,13 +186,13 @@ def compare(
     labelled_rows(manifest, groups)  # refuse bad data before the first model runs
     folder = Path(photos) if photos is not None else None
     with_faces = manifest
-    if any(needs_faces(model, manifest) for model in models):
+    if any(needs_faces(model, manifest, folder) for model in models):
         with_faces = find_faces(manifest, detector, photos=folder, progress=progress)
     evaluations = []
     for name, model in zip(names, models, strict=True):
         result = evaluate(
             model,
-            with_faces if needs_faces(model, manifest) else manifest,
+            with_faces if needs_faces(model, manifest, folder) else manifest,
             data=data,
             groups=groups,
             rounds=rounds,

@@ -55,7 +55,7 @@ def different_names(names: Sequence[str]) -> list[str]:
     return taken
 
 
-def needs_faces(model: Model, manifest: Manifest) -> bool:
+def needs_faces(model: Model, manifest: Manifest, photos: Path | None = None) -> bool:
     """Whether `model` has to be told where the faces are in the manifest's photos."""
     if isinstance(model, (AgePredictor, PredictionsTable)):
         return False
@@ -63,7 +63,7 @@ def needs_faces(model: Model, manifest: Manifest) -> bool:
         ok = manifest.frame[manifest.frame["status"] == "ok"]
         return bool(((ok["crop"] == "") & (ok["box"] == "")).any())
     if isinstance(model, (AgeSession, CropModel)):
-        return not _prepared(model, manifest)
+        return not _prepared(model, manifest, photos)
     return isinstance(model, FaceModel)
 
 
@@ -107,7 +107,7 @@ def predict(
         frame, spreads = _predictor(model, manifest, photos, batch_size, progress)
         calibration = getattr(model.session, "calibration", None)
     elif isinstance(model, (CropModel, FaceModel, ImageModel)):
-        if needs_faces(model, manifest):
+        if needs_faces(model, manifest, photos):
             manifest = find_faces(manifest, detector, photos=photos, progress=progress)
         frame, spreads = _model(model, manifest, photos, batch_size, progress)
         calibration = getattr(model, "calibration", None)
@@ -140,7 +140,7 @@ def _model(
     usable = np.flatnonzero((frame["status"] == "ok").to_numpy())
     if isinstance(model, ConstantModel):  # needs no pixels, and no crop of one size
         answers[usable, 0] = model.age
-    elif isinstance(model, CropModel) and _prepared(model, manifest):
+    elif isinstance(model, CropModel) and _prepared(model, manifest, photos):
         _prepared_crops(model, manifest, answers, batch_size, progress)
     else:
         if isinstance(model, CropModel):
@@ -161,7 +161,7 @@ def _model(
     return frame.assign(predicted=predicted), spreads
 
 
-def _prepared(model: CropModel | AgeSession, manifest: Manifest) -> bool:
+def _prepared(model: CropModel | AgeSession, manifest: Manifest, photos: Path | None) -> bool:
     """Whether the manifest has crops for `model`; if not, they are cut from the photos."""
     usable = manifest.frame[manifest.frame["status"] == "ok"]
     if not len(usable):
@@ -170,9 +170,8 @@ def _prepared(model: CropModel | AgeSession, manifest: Manifest) -> bool:
         agreed_crop([manifest.root], model.crop)
     except ConfigError:
         # Another crop: the same faces can be cut again where their photos are.
-        if (usable["box"] == "").any() or not photo_paths(manifest, [int(usable.index[0])])[
-            0
-        ].is_file():
+        [first] = photo_paths(manifest, [int(usable.index[0])], photos)
+        if (usable["box"] == "").any() or not first.is_file():
             raise
         return False
     return bool((usable["crop"] != "").all())

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facelage.data.manifest import Manifest, read_table
+from facelage.data.manifest import Manifest, number_column, read_table
 from facelage.errors import FacelageWarning, ManifestError
 
 #: Columns of a manifest, which holds true ages: `age` beside one is no prediction.
@@ -76,7 +76,7 @@ class PredictionsTable:
                 expected="one prediction an image",
             )
         table = pd.DataFrame({"path": paths})
-        table["predicted"] = _numbers(frame, "age" if self._from_age else "predicted")
+        table["predicted"] = number_column(frame, "age" if self._from_age else "predicted")
         ends = [column for column in ("low", "high") if column in frame]
         if len(ends) == 1:
             raise ManifestError(
@@ -84,7 +84,14 @@ class PredictionsTable:
             )
         self.has_intervals = bool(ends)
         if self.has_intervals:
-            table["low"], table["high"] = _numbers(frame, "low"), _numbers(frame, "high")
+            table["low"], table["high"] = number_column(frame, "low"), number_column(frame, "high")
+            endless = paths[np.isinf(table["low"]) | np.isinf(table["high"])]
+            if len(endless):
+                raise ManifestError(
+                    "an interval has no end",
+                    got=shortened(list(endless)),
+                    expected="low and high in years, or empty cells",
+                )
             backward = paths[table["low"] > table["high"]]
             if len(backward):
                 raise ManifestError(
@@ -185,18 +192,3 @@ def shortened(names: list[str], shown: int = 5) -> str:
 
 def _text(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.astype(object).where(column.notna(), "").astype(str)
-
-
-def _numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    raw = frame[column]
-    numbers = pd.to_numeric(raw, errors="coerce").astype("float64")
-    written = raw.astype(str).str.strip().str.lower()
-    odd = numbers.isna() & raw.notna() & ~written.isin(["", "nan", "none", "na", "null"])
-    if odd.any():
-        row = int(np.flatnonzero(odd.to_numpy())[0])
-        raise ManifestError(
-            f"row {row + 1} of the predictions has a {column} that is not a number",
-            got=repr(raw.iloc[row]),
-            expected="years, or an empty cell",
-        )
-    return np.asarray(numbers, np.float64)

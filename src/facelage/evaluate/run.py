@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TableFormat = Literal["csv", "parquet"]
 #: Columns that an evaluation writes; a manifest's own of these names are another model's.
 PREDICTED = ("predicted", "low", "high")
-_OWN = (*PREDICTED, "status", "reason")
+_OWN = (*PREDICTED, "status", "reason", "decade", "life_stage")
 
 
 @dataclass(frozen=True, slots=True)

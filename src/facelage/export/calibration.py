@@ -11,7 +11,7 @@ import numpy as np
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
-from facelage.data.manifest import Manifest, concat, read_table
+from facelage.data.manifest import Manifest, concat, number_column, read_table
 from facelage.data.prepared import agreed_crop
 from facelage.errors import ManifestError
 from facelage.export.parity import torch_answers
@@ -77,7 +77,8 @@ def calibrate(
     true, predicted = faces.ages(), np.concatenate(ages)
     if len(true) < FEWEST:  # refused below, with its reason
         return Calibrated(Calibration.fit(true, predicted), None)
-    neuron, spreads = fit_spread(np.concatenate(seen), true, predicted)
+    groups = list(faces.frame["group"])
+    neuron, spreads = fit_spread(np.concatenate(seen), true, predicted, groups)
     return Calibrated(Calibration.fit(true, predicted, spreads), neuron)
 
 
@@ -90,7 +91,7 @@ def calibration_from_table(path: str | os.PathLike[str]) -> Calibration:
     Raises
     ------
     ManifestError
-        If the table can't be read or lacks a column.
+        If the table can't be read, lacks a column, or a cell is no number.
     InvalidArrayError
         If fewer than 100 rows are left.
     """
@@ -102,6 +103,6 @@ def calibration_from_table(path: str | os.PathLike[str]) -> Calibration:
             got=f"{path} without {' and '.join(missing)}",
             expected="columns age and predicted, in years",
         )
-    pairs = frame[["age", "predicted"]].replace("", np.nan).astype(np.float64).to_numpy()
+    pairs = np.stack([number_column(frame, name) for name in ("age", "predicted")], axis=1)
     pairs = pairs[np.isfinite(pairs).all(1)]
     return Calibration.fit(pairs[:, 0], pairs[:, 1])

@@ -285,17 +285,21 @@ def grain(image: UInt8Image, rng: Generator) -> UInt8Image:
     shape = (*image.shape[:2], channels)
     count = int(np.prod(shape))
     # Normal numbers are dear, so they are drawn once and begun with at a random place.
-    first = int(rng.integers(_NOISE - count))
-    noise = _normal_numbers()[first : first + count].reshape(shape) * np.float32(strength)
+    noise = _some_noise(count, rng).reshape(shape) * np.float32(strength)
     if rng.random() < 0.4:
         noise = np.asarray(2 * _soften(noise, 0.8), np.float32).reshape(shape)
     return _add(image, noise)
 
 
+def _some_noise(count: int, rng: Generator) -> NDArray[np.float32]:
+    """So many normal numbers, from a random place on; large crops need some of them again."""
+    first = int(rng.integers(max(_NOISE - count, 1)))
+    return np.resize(_normal_numbers()[first : first + count], count)
+
+
 def _soft_noise(shape: tuple[int, ...], sigma: float, rng: Generator) -> NDArray[np.float32]:
     """Noise of standard deviation 1, blurred by `sigma` pixels."""
-    first = int(rng.integers(_NOISE - int(np.prod(shape))))
-    noise = _normal_numbers()[first : first + int(np.prod(shape))].reshape(shape)
+    noise = _some_noise(int(np.prod(shape)), rng).reshape(shape)
     noise = np.asarray(_soften(noise, sigma), np.float32)
     std = float(cv2.meanStdDev(noise)[1][0, 0])  # a tenth of the time that NumPy's takes
     return noise / np.float32(max(std, 1e-6))

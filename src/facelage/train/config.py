@@ -337,4 +337,11 @@ class TrainConfig:
         path = Path(path)
         if not path.is_file():
             raise ConfigError("no such settings file", got=str(path))
-        return cls.from_json(path.read_text(encoding="utf-8"))
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                "the settings are not UTF-8",
+                got=f"{path}: {error.reason}",
+                fix="save them as UTF-8",
+            ) from error

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +50,8 @@ def cross_validate(
         also ``predictions_FOLDER.csv`` for each, with that manifest's own paths. An
         interrupted cross-validation goes on where it was.
     config, crop, progress:
-        As for :class:`facelage.train.Trainer`. The folds depend on the config's
-        seed.
+        As for :class:`facelage.train.Trainer`, but for `patience`, which is not heeded.
+        The folds depend on the config's seed.
     folds:
         How many, 2 or more.
 
@@ -75,8 +77,11 @@ def cross_validate(
     folder = Path(folder)
     parts = [manifests] if isinstance(manifests, Manifest) else list(manifests)
     crop = agreed_crop([part.root for part in parts], crop)
-    data = concat(parts).usable()
-    data = Manifest(data.frame[data.frame["split"] != "test"].reset_index(drop=True), data.root)
+    data = concat(parts)
+    kept = ((data.frame["status"] == "ok") & (data.frame["split"] != "test")).to_numpy()
+    data = Manifest(data.frame[kept].reset_index(drop=True), data.root)
+    # Patience would let a fold's own faces choose how long it is trained.
+    config = replace(config, patience=0)
     if not len(data):
         raise ManifestError("no faces to divide into folds", got="0 usable rows outside `test`")
     number = k_folds(data, folds, seed=config.seed)
@@ -90,14 +95,22 @@ def cross_validate(
         )
     result = data.frame.drop(columns="split").assign(predicted=predicted, fold=number)
     _write(result, folder / "predictions.csv")
-    for part in parts if len(parts) > 1 else ():
-        own = part.root.resolve().relative_to(data.root).as_posix()
-        rows = result[result["path"].str.startswith(f"{own}/")]
-        _write(
-            rows.assign(path=rows["path"].str.removeprefix(f"{own}/")),
-            folder / f"predictions_{own.replace('/', '_')}.csv",
-        )
+    if len(parts) > 1:
+        of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[kept]
+        paths = np.concatenate([part.frame["path"].to_numpy() for part in parts])[kept]
+        for index, name in enumerate(_different([part.root.resolve().name for part in parts])):
+            rows = of_part == index
+            _write(result[rows].assign(path=paths[rows]), folder / f"predictions_{name}.csv")
     return result
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names, with a number behind those that occurred before."""
+    taken: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(2))
+        taken.append(next(each for each in chain([name], numbered) if each not in taken))
+    return taken
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
@@ -108,4 +121,4 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 def _predict(weights: Path, faces: Manifest, crop: CropSpec) -> NDArray[np.float64]:
     model, _ = load_weights(weights)
-    return predict(model, CropStore(faces, memory_gb=0.0), crop)
+    return np.maximum(predict(model, CropStore(faces, memory_gb=0.0), crop), 0.0)  # as shipped

@@ -49,9 +49,13 @@ def mix_similar(
     # The largest of Gumbel-disturbed logarithms is a draw in proportion to the weights.
     partner = np.argmax(closeness + rng.gumbel(size=closeness.shape), axis=1)
     other = rng.uniform(0.0, 0.5, len(ages)) * (rng.random(len(ages)) < share)
-    amount = torch.from_numpy(other.astype(np.float32))
     chosen = torch.from_numpy(partner)
+    # A face whose partner lacks an answer (NaN) that it has itself is not blended.
+    lacking = (targets[chosen].isnan() & ~targets.isnan()).any(1).numpy()
+    other[lacking] = 0.0
+    amount = torch.from_numpy(other.astype(np.float32))
+    mixed = torch.lerp(targets, targets[chosen], amount[:, None])
     return (
         [torch.lerp(view, view[chosen], amount[:, None, None, None]) for view in views],
-        torch.lerp(targets, targets[chosen], amount[:, None]),
+        torch.where(amount[:, None] > 0, mixed, targets),  # 0 times NaN is NaN
     )

@@ -297,7 +297,8 @@ class _Run:
                 got=f"no finite age for {len(names)} faces" + _some(names),
                 fix="lower the learning rate, or start from other weights",
             )
-        return loss, mae(self.val_ages, guess), cs(self.val_ages, guess, 5)
+        told = np.maximum(guess, 0.0)  # as every exported model does
+        return loss, mae(self.val_ages, told), cs(self.val_ages, told, 5)
 
     def _diverged(self, epoch: int, step: int, batch: Batch, losses: Tensor) -> None:
         rows = batch.rows[~losses.detach().isfinite().numpy()]

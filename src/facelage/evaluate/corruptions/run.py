@@ -73,6 +73,7 @@ def corrupt_and_evaluate(
     names: Sequence[str] | None = None,
     limit: int | None = None,
     seed: int = 0,
+    photos: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> CorruptionResult:
     """Measure models on the faces of `manifest`, clean and damaged.
@@ -97,6 +98,8 @@ def corrupt_and_evaluate(
     seed:
         Equal seeds draw the same faces and do the same damage to a face,
         whatever faces, corruptions and models are measured beside it.
+    photos:
+        Folder of the photos, if it is not where the manifest says.
     progress:
         Show a progress bar on standard error.
 
@@ -139,7 +142,8 @@ def corrupt_and_evaluate(
     predicted = np.full((len(models), len(cases), len(ages)), np.nan)
     unusable: list[NoChip] = []
     shown: list[int] = []  # rows with a chip
-    stream = enumerate(iter_chips(manifest))
+    folder = None if photos is None else Path(photos)
+    stream = enumerate(iter_chips(manifest if folder is None else Manifest(manifest.frame, folder)))
     with tqdm(total=len(ages), desc="corrupt", unit="img", disable=not progress) as bar:
         while part := list(islice(stream, _CHUNK)):
             unusable += [chip for _, chip in part if isinstance(chip, NoChip)]
@@ -162,7 +166,8 @@ def corrupt_and_evaluate(
             fix="check the manifest's root folder, or run `facelage prepare`",
         )
     for index, model in enumerate(models):
-        clean = predict(model, Manifest(manifest.frame.iloc[shown], manifest.root))
+        faces = Manifest(manifest.frame.iloc[shown], manifest.root)
+        clean = predict(model, faces, photos=folder)
         predicted[index, 0, shown] = clean["predicted"]
     table = _table([model.name for model in models], cases, ages, predicted)
     return CorruptionResult(
