@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from facelage.data.manifest import Manifest, number_column, read_table
 from facelage.errors import FacelageWarning, ManifestError
