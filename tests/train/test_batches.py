@@ -32,7 +32,7 @@ def batches(store: CropStore, order: np.ndarray, **changes: Any) -> list[Batch]:
 
 @pytest.mark.parametrize("crop", [tiny.CROP, ODD, CropSpec()])
 def test_the_input_is_what_inference_feeds(crop: CropSpec) -> None:
-    crops = tiny.noise_crops(3)
+    crops = tiny.noise_crops(3, crop.size)
     images = to_input(crops, crop)
     assert images.dtype == torch.float32
     assert images.is_contiguous(memory_format=torch.channels_last)
