@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from facelage.data.align import normalise
 from facelage.data.detect import Detection, YuNetDetector
@@ -229,8 +230,9 @@ def test_columns_of_paths_are_several_images(portrait_file: Path) -> None:
         assert [result.status for result in predictor.predict_batch(several)] == ["ok"] * 2
     with portrait_file.open("rb") as one, pytest.raises(ConfigError, match="several images"):
         predictor.predict_batch(one)
-    with pytest.raises(ConfigError, match="several images"):
-        predictor.predict_batch(np.zeros(3))
+    for row in (np.zeros(3), np.zeros(3, bool), torch.zeros(3), pd.Series([1, 2])):
+        with pytest.raises(ConfigError, match="several images"):
+            predictor.predict_batch(row)
 
 
 def test_ages_of_crops_of_another_size_are_refused() -> None:

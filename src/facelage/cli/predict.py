@@ -125,9 +125,9 @@ def _spare_originals(files: list[Path], annotate: Path) -> None:
     """Refuse a folder for drawn photos in which one of them would replace an original."""
     from facelage.errors import ConfigError
 
-    originals = {file.resolve(): file for file in files}
-    for file in files:
-        if original := originals.get((annotate / f"{file.stem}.jpg").resolve()):
+    there = {target for file in files if (target := annotate / f"{file.stem}.jpg").exists()}
+    for original in files if there else ():
+        if original.exists() and any(target.samefile(original) for target in there):
             raise ConfigError(
                 "a drawn photo would replace an original",
                 got=f"--annotate {annotate}, which holds {original}",
@@ -156,8 +156,8 @@ def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:
-    names = ["path", "status", "face", "age", "low", "high", "coverage", "left", "top", "right"]
-    names += ["bottom", "score", "detector", "model", "error"]
+    names = ["path", "status", "face", "age", "left", "top", "right", "bottom", "score"]
+    names += ["detector", "model", "error", "low", "high", "coverage"]
     writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in _flat(rows):

@@ -279,7 +279,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
     # Rows with more cells than the heading: pandas took their first ones for an index.
     if (frame.iloc[:, -frame.index.nlevels :] != "").any(axis=None):
         raise ManifestError(
-            "rows have more cells than the heading", got=str(path), expected="a name a column"
+            "rows have more cells than the heading",
+            got=str(path),
+            expected="a name for each column",
+            fix="name the first column, too, if it numbers the rows, or leave it out",
         )
     with warnings.catch_warnings():  # of the empty cells at the rows' ends
         warnings.simplefilter("ignore", pd.errors.ParserWarning)

@@ -351,9 +351,11 @@ def _check_several(images: object) -> None:
     """Refuse one image where several are expected: its rows or characters would be the items."""
     one = (str, os.PathLike, bytes, bytearray, memoryview)
     dimensions = getattr(images, "ndim", 4)
-    if dimensions == 1:  # a column of paths is several, a row of numbers none
-        first = next(iter(cast("Iterable[object]", images)), None)
-        dimensions = 1 if isinstance(first, (int, float, np.number)) else 4
+    if dimensions == 1:  # a column of paths or pictures is several images, a row of numbers none
+        first = next(iter(cast("Iterable[object]", images)), "")
+        picture = hasattr(first, "getexif") or bool(getattr(first, "ndim", None))
+        several = picture or isinstance(first, one)
+        dimensions = 4 if several else 1
     encoded = hasattr(images, "getexif") or hasattr(images, "read")
     if isinstance(images, one) or dimensions < 4 or encoded:
         raise ConfigError(

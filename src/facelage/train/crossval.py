@@ -47,7 +47,7 @@ def cross_validate(
         ``train`` and ``val`` rows are divided anew, groups never split.
     folder:
         Gets a run's folder for each fold and ``predictions.csv``, of several manifests
-        also ``predictions_FOLDER.csv`` for each, with that manifest's own paths. An
+        also ``predictions_FOLDER.csv`` for each, with ``path`` as in that manifest. An
         interrupted cross-validation goes on where it was.
     config, crop, progress:
         As for :class:`facelage.train.Trainer`, but for `patience`, which is not heeded.
