@@ -242,9 +242,12 @@ def test_faces_cut_for_another_model_are_refused_without_the_photos(
 ) -> None:
     manifest = prepared(photos, tmp_path / "prepared")
     moved = tmp_path / "moved"
-    (tmp_path / "crops").rename(moved)
+    moved.mkdir()
+    (tmp_path / "crops").rename(moved / "crops")
     with pytest.raises(ConfigError, match="another crop"):
         evaluate(Brightness(), manifest, rounds=1)
+    found = evaluate(Brightness(), manifest, photos=moved, rounds=1).predictions
+    assert found["predicted"].notna().all()
     nowhere = Manifest(manifest.frame.assign(box=""), manifest.root)
     with pytest.raises(ConfigError, match="another crop"):
         evaluate(Brightness(), nowhere, rounds=1)
