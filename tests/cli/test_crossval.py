@@ -16,9 +16,10 @@ def test_it_prints_the_error_and_writes_the_predictions(facelage: Callable, tmp_
     (data / "prepare.json").write_text(f'{{"config": {{"crop": {tiny.CROP.to_json()}}}}}')
     done = facelage(
         "crossval", data, "--out", out, "--folds", 2, "--epochs", 1, "--batch-size", 4,
-        "--threads", 1, "--augmentation", "none", "--no-progress",
+        "--threads", 1, "--augmentation", "none", "--no-progress", "--patience", 1,
     )  # fmt: skip
     assert done.code == 0, done.err
+    assert "patience is not heeded" in done.err
     assert " on 12 faces; folds " in done.out
     assert "predictions.csv" in done.err
     table = pd.read_csv(out / "predictions.csv")

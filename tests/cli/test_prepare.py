@@ -36,12 +36,13 @@ def test_photos_become_a_manifest_crops_and_a_report(
     assert "other settings" in again.err
 
 
+@pytest.mark.parametrize("option", ["--group-column", "--path-column", "--age-column"])
 def test_options_for_tables_are_refused_for_folders(
-    facelage: Callable, photos: Path, tmp_path: Path
+    option: str, facelage: Callable, photos: Path, tmp_path: Path
 ) -> None:
-    done = facelage("prepare", photos, tmp_path / "out", "--group-column", "subject")
+    done = facelage("prepare", photos, tmp_path / "out", option, "subject")
     assert done.code == 1
-    assert "--group-column is for CSV files" in done.err
+    assert f"{option} is for CSV files" in done.err
 
 
 def test_a_place_that_cannot_be_written_is_named(

@@ -112,6 +112,19 @@ def test_paths_that_leave_the_folder_are_refused(path: str, tmp_path: Path) -> N
         manifest.locate()
 
 
+def test_a_link_in_the_folder_may_lead_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir(), (tmp_path / "photos").mkdir()
+    (tmp_path / "raw" / "a.jpg").write_bytes(b"a face")
+    (tmp_path / "photos" / "34.jpg").symlink_to(tmp_path / "raw" / "a.jpg")
+    (tmp_path / "here").symlink_to(tmp_path / "photos")
+    for root in (tmp_path / "photos", tmp_path / "here"):
+        for text in ("34.jpg", "x/../34.jpg", str(root / "34.jpg")):
+            (located,) = from_records([{"path": text}], root).locate()
+            assert located.read_bytes() == b"a face"
+        with pytest.raises(ManifestError, match="outside"):
+            from_records([{"path": "../raw/a.jpg"}], root).locate()
+
+
 @given(st.lists(st.text(string.ascii_letters + ". -ä", min_size=1), min_size=1, max_size=5))
 def test_located_paths_lie_in_the_folder_or_are_refused(parts: list[str]) -> None:
     root = Path("some/root").resolve()

@@ -202,12 +202,15 @@ def test_a_path_listed_twice_counts_once(tmp_path: Path) -> None:
     frame.loc[[3, 7], "path"] = "000.png"
     frame.loc[[4, 5], "path"] = "004.png"
     frame.loc[4, "age"] = math.nan
+    frame.loc[[8, 9], "path"] = "008.png"
+    frame.loc[[8, 9], "age"] = [300, math.nan]
     prepared = quiet(Manifest(frame, tmp_path / "photos"), tmp_path / "out").frame
     assert prepared["status"].tolist()[:3] == ["ok", "ok", "ok"]
-    assert prepared["status"].tolist()[4] == "no_label"  # the first row's age counts
-    for row in (3, 5, 7):
+    assert prepared["status"].tolist()[5] == "ok"  # the first possible age counts
+    assert prepared["status"].tolist()[8] == "bad_label"  # none of its ages is possible
+    for row in (3, 4, 7, 9):
         assert prepared["status"].tolist()[row] == "exact_duplicate"
-        assert prepared["reason"].tolist()[row] == "the same path as in a row above"
+        assert prepared["reason"].tolist()[row] == "the same path as in another row"
 
 
 @pytest.mark.parametrize("layout", ["utkface", "folders"])

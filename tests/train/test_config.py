@@ -15,7 +15,7 @@ from facelage.train.config import AUGMENTATIONS, LOSSES, OPTIMISERS, SCHEDULES
 
 configs = st.builds(
     TrainConfig,
-    epochs=st.integers(1, 100),
+    epochs=st.integers(3, 100),  # as many as sizes at least
     loss=st.sampled_from(LOSSES),
     optimiser=st.sampled_from(OPTIMISERS),
     schedule=st.sampled_from(SCHEDULES),
@@ -166,6 +166,14 @@ def test_a_backbone_and_trained_weights_exclude_each_other() -> None:
     assert TrainConfig(weights="default").backbone is None
     with pytest.raises(ConfigError, match="one of them"):
         TrainConfig(backbone="torchvision", weights="default")
+
+
+@pytest.mark.parametrize("name", ["sizes", "frozen"])
+def test_what_an_epoch_at_least_each_does_not_fit_is_refused(name: str) -> None:
+    values = {"sizes": (64, 96, 112), "frozen": (0, 4, 8)}[name]
+    TrainConfig(epochs=3, **{name: values})
+    with pytest.raises(ConfigError, match=f"more {name} than epochs"):
+        TrainConfig(epochs=2, **{name: values})
 
 
 @pytest.mark.parametrize("frozen", [(20,), (4, -1)])

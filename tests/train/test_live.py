@@ -28,6 +28,8 @@ def write_teacher(
     plus: float = 50.0,
     channels: int = 3,
     inputs: int = 1,
+    sides: tuple[object, object] = ("h", "w"),
+    width: int = 1,
 ) -> str:
     """Ages are the crop's mean times ten `plus` so much; vectors its mean and its negative."""
     nodes = [
@@ -36,13 +38,16 @@ def write_teacher(
         helper.make_node("Neg", ["mean"], ["less"]),
         helper.make_node("Mul", ["mean", "ten"], ["times"]),
     ]
-    nodes += [helper.make_node("Add", ["times", "plus"], [name]) for name in ages]
+    nodes += [
+        helper.make_node("Concat", ["times"] * width, ["wide"], axis=1),
+        *(helper.make_node("Add", ["wide", "plus"], [name]) for name in ages),
+    ]
     nodes += [helper.make_node("Concat", ["mean", "less"], [name], axis=1) for name in vectors]
-    given = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", channels, "h", "w"])
+    given = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", channels, *sides])
     more = [helper.make_tensor_value_info("more", TensorProto.FLOAT, ["n"])] * (inputs - 1)
     outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])
-        for names, width in ((ages, 1), (vectors, 2))
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", numbers])
+        for names, numbers in ((ages, width), (vectors, 2))
         for name in names
     ]
     constants = [
@@ -101,6 +106,11 @@ def test_only_columns_that_were_said_change() -> None:
         (lambda path: write_teacher(path, inputs=2), WeightsError, "other inputs"),
         (lambda path: write_teacher(path, ("wise",)), ConfigError, "output wise of .*elder"),
         (lambda path: write_teacher(path, vectors=("voice",)), ConfigError, "voice.*face"),
+        (lambda path: write_teacher(path, width=3), ConfigError, "elder of .*N x 1"),
+        (lambda path: write_teacher(path, sides=(64, 64)), WeightsError, "of 32, 48 pixels"),
+        (lambda path: write_teacher(path, sides=(32, 32)), WeightsError, "of 48 pixels"),
+        (lambda path: write_teacher(path, sides=(32, 48)), WeightsError, "of 32, 48 pixels"),
+        (lambda path: write_teacher(path, sides=("h", 48)), WeightsError, "of 32 pixels"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name(
@@ -108,8 +118,30 @@ def test_what_cannot_be_asked_is_refused_by_name(
 ) -> None:
     file = write(tmp_path / "teacher.onnx")
     with pytest.raises(error, match=words) as caught:
-        LiveTeachers([file], ["elder"], ["face"])
+        LiveTeachers([file], ["elder"], ["face"], sizes=(32, 32, 48))
     assert "teacher.onnx" in str(caught.value)
+
+
+def test_a_teacher_of_one_size_serves_a_run_of_that_size(faces: Manifest, tmp_path: Path) -> None:
+    file = write_teacher(tmp_path / "teacher.onnx", sides=(40, 40))
+    settings = {"epochs": 1, "teachers": {"elder": 1.0}, "live": (file,)}
+    tiny.trainer(**settings, sizes=(40,)).fit(faces, tmp_path / "run")
+    with pytest.raises(WeightsError, match=f"of {tiny.CROP.size} pixels"):
+        tiny.trainer(**settings).fit(faces, tmp_path / "other")
+
+
+def test_more_than_an_age_for_each_face_is_refused_when_only_the_answer_shows_it(
+    tmp_path: Path,
+) -> None:
+    rows = helper.make_node("ReduceMean", ["images"], ["elder"], axes=[1, 3], keepdims=0)
+    given = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    said = helper.make_tensor_value_info("elder", TensorProto.FLOAT, ["n", "h"])
+    graph = helper.make_graph([rows], "teacher", [given], [said])
+    opset = helper.make_opsetid("", 13)
+    file = tmp_path / "teacher.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), file)
+    with pytest.raises(ConfigError, match=r"elder of shape \(2, 32\) for 2 crops"):
+        LiveTeachers([str(file)], ["elder"]).ask(torch.zeros(2, 3, 32, 32))
 
 
 def garbage(path: Path) -> str:

@@ -42,6 +42,8 @@ def command(
     from facelage.train.crossval import cross_validate
 
     settings = read_settings(config, given)
+    if settings.patience:
+        click.echo("patience is not heeded: a fold's faces must not choose its epochs", err=True)
     keep_freed_memory()
     manifests = [Manifest.load(path) for path in data]
     found = cross_validate(manifests, out, settings, folds=folds, progress=progress)

@@ -74,7 +74,8 @@ def read_source(source: Path, *, layout: str, **columns: Any) -> Manifest:
     """The manifest of a folder or a CSV file, as the options of :func:`reader_options` say."""
     from facelage.data.readers import read_folder
 
-    given = [name for name in ("root", "group_column") if columns[name] is not None]
+    usual = {"root": None, "group_column": None, "path_column": "path", "age_column": "age"}
+    given = [name for name, value in usual.items() if columns[name] != value]
     if source.is_dir() and given:
         option = f"--{given[0].replace('_', '-')}"
         raise ConfigError(

@@ -80,12 +80,16 @@ class Manifest:
     def locate(self, column: str = "path") -> list[Path]:
         """Absolute paths of a column's files.
 
+        A file in the root folder may be a link to one elsewhere.
+
         Raises
         ------
         ManifestError
             If a path is empty, or leaves the root folder.
         """
         root = self.root.resolve()
+        # Absolute paths may spell the root as it was given.
+        named = Path(os.path.normpath(self.root.absolute()))
         located = []
         for row, text in enumerate(self.frame[column]):
             if not text:
@@ -94,8 +98,8 @@ class Manifest:
                     got="an empty cell",
                     fix="run `facelage prepare`" if column == "crop" else "name the file",
                 )
-            path = (root / text).resolve()
-            if not path.is_relative_to(root):
+            path = Path(os.path.normpath(root / text))  # links are the user's own, ".." is not
+            if not (path.is_relative_to(root) or path.is_relative_to(named)):
                 raise ManifestError(
                     f"row {row + 1} points outside the manifest's folder",
                     got=text,

@@ -135,10 +135,12 @@ def prepare(
     paths = manifest.locate("path")
     _claim(out, manifest, config, finder)
     done = _read_progress(out / "progress.jsonl")
-    jobs: dict[str, tuple[Path, str, float]] = {}
-    for path, relative, age in zip(paths, manifest.frame["path"], manifest.ages(), strict=True):
-        if relative not in done:
-            jobs.setdefault(relative, (path, relative, float(age)))
+    ages = manifest.ages()
+    jobs = {
+        relative: (paths[row], relative, float(ages[row]))
+        for relative, row in _rows_to_use(manifest, config.filters).items()
+        if relative not in done
+    }
     if not jobs and (out / "manifest.csv").is_file():
         finished = Manifest.load(out)
         if (finished.frame["split"] != "").any():
@@ -264,7 +266,7 @@ def _without_results(manifest: Manifest, out: Path) -> Manifest:
     results = out.resolve()
     kept = [
         not path.is_relative_to(results / "crops") and path != results / "ages.png"
-        for path in manifest.locate("path")
+        for path in (path.parent.resolve() / path.name for path in manifest.locate("path"))
     ]
     return Manifest(manifest.frame[kept], manifest.root)
 
@@ -323,6 +325,16 @@ def _read_progress(path: Path) -> dict[str, dict[str, Any]]:
     return done
 
 
+def _rows_to_use(manifest: Manifest, filters: FilterConfig) -> dict[str, int]:
+    """By path, the first row with a possible age, or the first of all if none has one."""
+    rows: dict[str, int] = {}
+    labelled = [check_label(float(age), filters)[0] is Status.OK for age in manifest.ages()]
+    for row, path in enumerate(manifest.frame["path"]):
+        if not labelled[rows.setdefault(path, row)] and labelled[row]:
+            rows[path] = row
+    return rows
+
+
 def _join(
     manifest: Manifest, done: dict[str, dict[str, Any]], out: Path, config: PrepareConfig
 ) -> Manifest:
@@ -330,9 +342,10 @@ def _join(
     frame = manifest.frame.assign(split="")
     for name in ("status", "reason", "crop", "box", "landmarks", "detector", "sha256", "phash"):
         frame[name] = [done[path].get(name, "") for path in frame["path"]]
-    again = frame["path"].duplicated()
+    used = list(_rows_to_use(manifest, config.filters).values())
+    again = ~frame.index.isin(used)
     frame.loc[again, "status"] = Status.EXACT_DUPLICATE.value
-    frame.loc[again, "reason"] = "the same path as in a row above"
+    frame.loc[again, "reason"] = "the same path as in another row"
     return mark_duplicates(Manifest(frame, out), config.filters)
 
 

@@ -235,6 +235,14 @@ class TrainConfig:
             raise ConfigError(
                 "frozen is out of range", got=str(self.frozen), expected=f"0 to {BLOCKS} blocks"
             )
+        for name in ("sizes", "frozen"):
+            if len(getattr(self, name)) > self.epochs:  # some would silently be left out
+                raise ConfigError(
+                    f"there are more {name} than epochs",
+                    got=f"{name}={list(getattr(self, name))}, epochs={self.epochs}",
+                    expected="an epoch at least for each of them",
+                    fix=f"train for longer, or give fewer {name}",
+                )
         if self.backbone is not None and self.weights is not None:
             raise ConfigError(
                 "both a backbone and trained weights are given",

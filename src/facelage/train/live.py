@@ -33,6 +33,8 @@ class LiveTeachers:
         components of an embedding, about 1 standard deviation large.
     teachers, embeddings:
         The columns that the outputs may stand in for.
+    sizes:
+        Sides in pixels of the crops that will be asked about.
     threads:
         Threads of a model; 0 is ONNX Runtime's choice.
 
@@ -41,7 +43,8 @@ class LiveTeachers:
     WeightsError
         If a file can't be opened or has other inputs.
     ConfigError
-        If an output is no column's, or two are the same column's.
+        If an output is no column's, two are the same column's, or a teacher's output
+        has more than one number a face.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class LiveTeachers:
         teachers: Collection[str] = (),
         embeddings: Collection[str] = (),
         *,
+        sizes: Sequence[int] = (),
         threads: int = 0,
     ) -> None:
         #: Number of components of each embedding that is asked for.
@@ -59,12 +63,12 @@ class LiveTeachers:
         self._sessions: list[tuple[Any, str, list[str]]] = []
         self._digest = hashlib.sha256()
         for file in files:
-            session, given = _open(file, threads)
+            session, given = _open(file, threads, sizes)
             outputs = {output.name: output.shape[-1] for output in session.get_outputs()}
             for name, width in outputs.items():
                 if name in self.teachers or name in self.components:
                     raise ConfigError("two live teachers give one column", got=f"{name} in {file}")
-                if name in teachers:
+                if name in teachers and (width == 1 or not isinstance(width, int)):
                     self.teachers.append(name)
                 elif name in embeddings and isinstance(width, int):
                     self.components[name] = width
@@ -98,7 +102,15 @@ class LiveTeachers:
         for session, given, names in self._sessions:
             for name, value in zip(names, session.run(names, {given: crops}), strict=True):
                 answer = torch.from_numpy(np.asarray(value, np.float32))
-                answers[name] = answer if name in self.components else answer.reshape(len(crops))
+                if name not in self.components:
+                    if answer.numel() != len(crops):
+                        raise ConfigError(
+                            "a live teacher gives more than an age for each face",
+                            got=f"{name} of shape {tuple(answer.shape)} for {len(crops)} crops",
+                            expected=f"{len(crops)} x 1 years",
+                        )
+                    answer = answer.reshape(len(crops))
+                answers[name] = answer
         return answers
 
 
@@ -111,7 +123,7 @@ def with_answers(targets: Tensor, teachers: Collection[str], said: Mapping[str, 
     return targets
 
 
-def _open(file: str, threads: int) -> tuple[Any, str]:
+def _open(file: str, threads: int, sizes: Sequence[int]) -> tuple[Any, str]:
     with _named(file):
         session = open_session(file, threads=threads or None)
     inputs = session.get_inputs()
@@ -122,6 +134,14 @@ def _open(file: str, threads: int) -> tuple[Any, str]:
             "a live teacher has other inputs",
             got=f"{file}: {shapes}",
             expected="one input, N x 3 x S x S normalised crops, N free",
+        )
+    fixed = {side for side in shapes[0][2:] if isinstance(side, int)}
+    if other := [size for size in dict.fromkeys(sizes) if fixed - {size}]:
+        raise WeightsError(
+            "a live teacher takes crops of another size",
+            got=f"{file}: {shapes[0]}, asked about crops of {', '.join(map(str, other))} pixels",
+            expected="height and width that are free, or those of every crop of the run",
+            fix="export it with free sides, or train with `sizes` of its own",
         )
     return session, inputs[0].name
 

@@ -154,7 +154,11 @@ class _Run:
         self.config, self.crop, self.folder, self.progress = config, crop, folder, progress
         self.train_ages, self.val_ages = train.ages(), val.ages()
         self.live = LiveTeachers(
-            config.live, config.teachers, config.embeddings, threads=config.threads
+            config.live,
+            config.teachers,
+            config.embeddings,
+            sizes=config.sizes or (crop.size,),
+            threads=config.threads,
         )
         self.side = SideTasks(train, config, self.live)  # names a column that is not there
         self.identity = identity(train, val, crop, config, self.live)

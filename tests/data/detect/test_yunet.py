@@ -15,6 +15,7 @@ from facelage.data.detect.yunet_network import YuNetNetwork
 from facelage.data.images import list_images, load_image
 from facelage.errors import ChecksumError, DetectorError, DownloadError
 from facelage.files import sha256
+from facelage.models.weights import SHIPPED
 
 
 @pytest.fixture(scope="module")
@@ -321,6 +322,11 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("FACELAGE_YUNET")
     with pytest.raises(DownloadError, match="FACELAGE_OFFLINE"):
         YuNetDetector()
+
+
+def test_another_network_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"can't be loaded.*another network.*age"):
+        YuNetDetector(next(SHIPPED.glob("age_prediction_*-int8.onnx")))
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:

@@ -39,11 +39,19 @@ class YuNetNetwork:
         ``face_detection_yunet_2023mar.onnx``.
     threads:
         Threads of one run.
+
+    Raises
+    ------
+    ValueError
+        If the file holds another network.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
         self._session: Any = open_session(any_size(Path(path).read_bytes()), threads=threads)
         self._outputs = [f"{kind}_{stride}" for stride in _STRIDES for kind in _KINDS]
+        names = {output.name for output in self._session.get_outputs()}
+        if not names.issuperset(self._outputs):
+            raise ValueError(f"another network, with the outputs {', '.join(sorted(names))[:80]}")
 
     def detect(self, image: UInt8Image, score_threshold: float) -> NDArray[np.float32]:
         """Faces in H x W x 3 RGB uint8, best score first.
