@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facelage.errors import ChecksumError, DownloadError, MissingDependencyError
 from facelage.files import (
     cache_dir,
+    different_names,
     fetch,
     offline,
     sha256,
@@ -115,6 +118,18 @@ def test_threads_that_write_one_file_leave_one_whole_version(tmp_path: Path) -> 
         thread.join()
     assert path.read_bytes() in versions
     assert left_in(tmp_path) == ["file.bin"]
+
+
+@given(st.lists(st.sampled_from(["a", "A", "a_2", "A_2", "a_3", "b", ""])))
+def test_different_names_are_told_apart_by_every_file_system(names: list[str]) -> None:
+    apart = different_names(names, "{}_{}")
+    assert len({name.lower() for name in apart}) == len(names)
+    for before, after in zip(names, apart, strict=True):
+        assert after == before or after.rpartition("_")[0] == before
+    first = {name.lower(): place for place, name in reversed(list(enumerate(apart)))}
+    for place, name in enumerate(names):  # a free name is kept
+        assert apart[place] == name or first[name.lower()] < place
+    assert different_names(apart, "{}_{}") == apart
 
 
 def test_sha256_is_the_standard_one(tmp_path: Path) -> None:

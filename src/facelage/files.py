@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain, count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +31,16 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def different_names(names: Iterable[str], numbered: str = "{} ({})") -> list[str]:
+    """The names, with a number behind those that occurred before, in whatever case."""
+    taken: list[str] = []
+    for name in names:
+        others = (numbered.format(name, number) for number in count(2))
+        lower = {other.lower() for other in taken}
+        taken.append(next(each for each in chain([name], others) if each.lower() not in lower))
+    return taken
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

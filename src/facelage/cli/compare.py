@@ -61,7 +61,7 @@ def command(
 
 def named_apart(models: list[Any]) -> list[Any]:
     """The models; those of a name that came before as copies with a number behind it."""
-    from facelage.evaluate.measure import different_names
+    from facelage.files import different_names
 
     apart = []
     for model, name in zip(models, different_names([m.name for m in models]), strict=True):

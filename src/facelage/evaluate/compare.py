@@ -25,7 +25,7 @@ from facelage.evaluate.figures import (
     counted_rows,
     drawn_order,
 )
-from facelage.evaluate.measure import different_names, name_of, needs_faces
+from facelage.evaluate.measure import name_of, needs_faces
 from facelage.evaluate.models import Model
 from facelage.evaluate.run import (
     Evaluation,
@@ -35,7 +35,7 @@ from facelage.evaluate.run import (
     labelled_rows,
     write_html,
 )
-from facelage.files import write_text
+from facelage.files import different_names, write_text
 from facelage.metrics import macro_mae, percentiles, resampled_figures, summary
 
 if TYPE_CHECKING:

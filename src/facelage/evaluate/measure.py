@@ -43,18 +43,6 @@ def name_of(model: Model) -> str:
     return model.model if isinstance(model, AgePredictor) else model.name
 
 
-def different_names(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that occurred before."""
-    taken: list[str] = []
-    for name in names:
-        number, candidate = 1, name
-        while candidate.lower() in (other.lower() for other in taken):
-            number += 1
-            candidate = f"{name} ({number})"
-        taken.append(candidate)
-    return taken
-
-
 def needs_faces(model: Model, manifest: Manifest, photos: Path | None = None) -> bool:
     """Whether `model` has to be told where the faces are in the manifest's photos."""
     if isinstance(model, (AgePredictor, PredictionsTable)):

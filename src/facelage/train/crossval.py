@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from facelage.data.manifest import Manifest, concat
 from facelage.data.prepared import agreed_crop
 from facelage.data.splits import k_folds
 from facelage.errors import ManifestError
-from facelage.files import write_atomically
+from facelage.files import different_names, write_atomically
 from facelage.models.registry import load_weights
 from facelage.train.batches import predict
 from facelage.train.config import TrainConfig
@@ -98,19 +97,11 @@ def cross_validate(
     if len(parts) > 1:
         of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[kept]
         paths = np.concatenate([part.frame["path"].to_numpy() for part in parts])[kept]
-        for index, name in enumerate(_different([part.root.resolve().name for part in parts])):
+        folders = different_names((part.root.resolve().name for part in parts), "{}_{}")
+        for index, name in enumerate(folders):
             rows = of_part == index
             _write(result[rows].assign(path=paths[rows]), folder / f"predictions_{name}.csv")
     return result
-
-
-def _different(names: list[str]) -> list[str]:
-    """The names, with a number behind those that occurred before."""
-    taken: list[str] = []
-    for name in names:
-        numbered = (f"{name}_{number}" for number in count(2))
-        taken.append(next(each for each in chain([name], numbered) if each not in taken))
-    return taken
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
