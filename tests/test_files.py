@@ -120,6 +120,30 @@ def test_threads_that_write_one_file_leave_one_whole_version(tmp_path: Path) -> 
     assert left_in(tmp_path) == ["file.bin"]
 
 
+def test_what_a_link_points_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "file.txt", tmp_path / "link.txt"
+    link.symlink_to(real)
+    for text in ("new", "newer"):
+        write_text(link, text)
+        assert real.read_text() == text
+        assert link.is_symlink()
+    assert left_in(tmp_path / "real") == ["file.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_gets_the_whole_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe.csv").read_bytes()))
+    reader.start()
+    write_bytes(tmp_path / "pipe.csv", CONTENT)
+    reader.join()
+    assert read == [CONTENT]
+    assert (tmp_path / "pipe.csv").is_fifo()
+    assert left_in(tmp_path) == ["pipe.csv"]
+
+
 @given(st.lists(st.sampled_from(["a", "A", "a_2", "A_2", "a_3", "b", ""])))
 def test_different_names_are_told_apart_by_every_file_system(names: list[str]) -> None:
     apart = different_names(names, "{}_{}")
@@ -166,6 +190,20 @@ def test_a_download_is_kept_and_not_repeated(server: str, cache: Path, tmp_path:
     (tmp_path / "served" / "model.bin").unlink()
     assert fetch(f"{server}/model.bin", CHECKSUM) == path
     assert left_in(cache) == ["model.bin"]
+    (tmp_path / "usual").touch()  # others may share the cache
+    assert path.stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_cached_file_that_is_somebody_elses_is_named(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    write_bytes(cache / "model.bin", CONTENT)
+    monkeypatch.setattr("facelage.files.sha256", forbidden)
+    with pytest.raises(DownloadError, match=r"can't be read; got: .*model\.bin: Permission denied"):
+        fetch("https://example.org/model.bin", CHECKSUM)
 
 
 def test_a_file_address_works_and_the_name_can_be_chosen(cache: Path, tmp_path: Path) -> None:

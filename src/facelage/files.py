@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable
 from itertools import chain, count
 from pathlib import Path
@@ -17,9 +18,19 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
     """Let `write` fill a temporary file beside `path`, then move it into place.
 
     A reader sees the old content or the new, never a part; a crash leaves the
-    old. The temporary name keeps the suffix, which some writers go by.
+    old. The temporary name keeps the suffix, which some writers go by. What a link
+    points to is replaced, not the link; pipes and devices get the content when it is whole.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / f"whole{path.suffix}"
+            write(whole)
+            with path.open("wb") as stream:
+                stream.write(whole.read_bytes())
+        return
+    if path.is_symlink():
+        path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile's: those are private, and the umask can't be asked for without changing it.
     temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
@@ -100,8 +111,15 @@ def fetch(url: str, checksum: str, *, name: str | None = None, timeout: float = 
     """
     name = name or Path(urlsplit(url).path).name
     target = cache_dir() / name
-    if target.is_file() and sha256(target) == checksum:
-        return target
+    try:
+        if target.is_file() and sha256(target) == checksum:
+            return target
+    except OSError as error:
+        raise DownloadError(
+            f"{name} is in the cache and can't be read",
+            got=f"{target}: {error.strerror}",
+            fix="let everybody read it (chmod a+r), or set FACELAGE_CACHE to another folder",
+        ) from error
     if offline():
         raise DownloadError(
             f"{name} is not in the cache and FACELAGE_OFFLINE is set",
@@ -142,7 +160,9 @@ def fetch(url: str, checksum: str, *, name: str | None = None, timeout: float = 
             got=f"{type(error).__name__} from {url}: {str(error)[:200]}",
             fix=f"check the connection, or copy the file to {target}",
         ) from error
-    return Path(path)
+    # pooch's are for the user's own eyes; others may share a cache.
+    write_bytes(target, Path(path).read_bytes())
+    return target
 
 
 def _copy_local(url: str, output_file: str | os.PathLike[str], _pooch: object) -> None:

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,6 +180,38 @@ def test_originals_are_never_replaced(
     assert done.code == 1
     assert "would replace an original" in done.err
     assert photo.read_bytes() == before
+
+
+def test_whatever_lies_in_an_album_is_an_original(
+    facelage: Callable, portrait_file: Path, tmp_path: Path
+) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "me.png").write_bytes(portrait_file.read_bytes())
+    (album / "me.jpg").write_bytes(b"another photo")
+    arguments = ("predict", album / "me.png", "--detector", "haar", "--annotate")
+    done = facelage(*arguments, album)
+    assert done.code == 1
+    assert "would replace an original" in done.err
+    assert (album / "me.jpg").read_bytes() == b"another photo"
+    for _ in range(2):  # in a folder of their own drawn photos may be replaced
+        assert facelage(*arguments, tmp_path / "drawn").code == 0
+
+
+def test_an_interruption_loses_no_row_that_was_there(
+    facelage: Callable, portrait_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = AgePredictor.iter_predict
+
+    def interrupted(self: AgePredictor, images: list[Path], **options: Any) -> Iterator[Any]:
+        yield from told(self, images[:1], **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AgePredictor, "iter_predict", interrupted)
+    done = facelage("predict", *[portrait_file] * 3, "--detector", "haar", "--format", "csv")
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == "facelage: interrupted"
+    assert len(done.out.splitlines()) == 2
 
 
 def test_a_photo_that_can_not_be_drawn_loses_no_age(

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from facelage.infer.video import save_video, video_info
+from facelage.cli.video import _drawn
+from facelage.errors import UnreadableImageError, VideoError
+from facelage.infer.video import VideoFrame, save_video, video_info
 from facelage.infer.video.reader import read_frames
 
 
@@ -91,15 +95,57 @@ def test_a_video_without_faces_is_no_error(facelage: Callable, tmp_path: Path) -
         (("gone.avi", "out.mp4"), "no such video"),
         (("clip.avi", "out.txt"), "can't write this video format"),
         (("clip.avi", "clip.avi"), "OUT is IN"),
+        (("clip.avi", "out.mp4", "--csv", "clip.avi"), "the ages' file is a video"),
+        (("clip.avi", "out.mp4", "--csv", "out.mp4"), "the ages' file is a video"),
     ],
 )
 def test_what_can_not_be_done_is_said_before_anything_is_written(
-    facelage: Callable, tmp_path: Path, arguments: tuple[str, str], problem: str
+    facelage: Callable, tmp_path: Path, arguments: tuple[str, ...], problem: str
 ) -> None:
     save_video(tmp_path / "clip.avi", [np.full((120, 160, 3), 99, np.uint8)], fps=10)
     content = (tmp_path / "clip.avi").read_bytes()
-    done = facelage("video", *(tmp_path / name for name in arguments), "--detector", "haar")
+    words = (name if name.startswith("--") else tmp_path / name for name in arguments)
+    done = facelage("video", *words, "--detector", "haar")
     assert done.code == 1
     assert problem in done.err
     assert (tmp_path / "clip.avi").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["clip.avi"]
+
+
+def shown(times: list[float], fps: float, unreadable: tuple[int, ...] = ()) -> list[int]:
+    """The number of the frame that each written one shows, of frames at these times."""
+    frames = [
+        VideoFrame(
+            n, time, None if n in unreadable else np.full((8, 8, 3), n, np.uint8), (),
+            UnreadableImageError("no picture") if n in unreadable else None,
+        )
+        for n, time in enumerate(times)
+    ]  # fmt: skip
+    frames.append(VideoFrame(len(times), times[-1] + 1, None, (), VideoError("ends early")))
+    return [int(image[0, 0, 0]) for image in _drawn(frames, False, fps)]
+
+
+def test_an_even_rate_keeps_every_frame() -> None:
+    assert shown([n / 12.5 for n in range(200)], 12.5) == list(range(200))
+    assert shown([n / 10 for n in range(9)], 10, unreadable=(0, 4)) == [1, 2, 3, 3, 5, 6, 7, 8]
+    # A phone's: a little early here, a little late there.
+    uneven = [n / 30 + 0.1 * np.sin(n) for n in range(200)]
+    assert shown(uneven, 30) == list(range(200))
+
+
+@given(
+    st.lists(st.floats(0.001, 4), min_size=1, max_size=60),
+    st.floats(2, 60),
+)
+def test_no_frame_is_far_from_its_time(gaps: list[float], fps: float) -> None:
+    times = [0.0, *np.cumsum(gaps)]
+    written = shown(times, fps)
+    assert written == sorted(written)
+    for place, number in enumerate(written):
+        until = times[number + 1] if number + 1 < len(times) else times[number]
+        assert times[number] - 0.501 <= place / fps <= until + 0.501
+    assert abs(len(written) / fps - times[-1]) <= 0.501 + 1 / fps
+
+
+def test_a_frame_an_hour_is_shown_at_the_usual_rate() -> None:
+    assert shown([3600.0 * n for n in range(50)], 30) == list(range(50))

@@ -69,6 +69,15 @@ def test_a_table_with_words_for_ages_is_refused(tmp_path: Path) -> None:
         calibration_from_table(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize(
+    ("row", "name"), [("-1,30", "age"), ("123,30", "age"), ("30,3000000", "predicted")]
+)
+def test_a_table_with_impossible_ages_is_refused(row: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"age,predicted\n3,-4\n,5\n{row}\n")
+    with pytest.raises(ManifestError, match=f"row 3 has an impossible {name}"):
+        calibration_from_table(tmp_path / "t.csv")
+
+
 def test_a_face_tells_nothing_of_another_photo_of_the_same_person() -> None:
     # Features say who somebody is and nothing else; each person's errors are alike.
     rng = np.random.default_rng(0)

@@ -148,7 +148,9 @@ def test_fewer_people_reach_a_higher_age(
 ) -> None:
     low, high = sorted((first, second))
     chances = [float(calibration.probability_at_least(age, t)) for t in (low, high)]
-    assert 1 > chances[0] >= chances[1] > 0
+    assert 1 >= chances[0] >= chances[1] > 0
+    for threshold, chance in zip((low, high), chances, strict=True):
+        assert (chance == 1) is (threshold <= 0)  # nobody is younger than 0
 
 
 def test_probabilities_are_those_of_new_faces(calibration: Calibration) -> None:

@@ -212,6 +212,8 @@ def test_wrong_settings_are_named(predictor: AgePredictor, portrait: np.ndarray)
         predictor.predict_batch([portrait], batch_size=0)
     with pytest.raises(ConfigError, match="on_error"):
         predictor.predict_batch([portrait], on_error="ignore")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArrayError, match="colour order"):
+        predictor.predict_batch([portrait], color="BGR")  # type: ignore[arg-type]
     for one in ("portrait.jpg", b"bytes", Path("x.png"), portrait, portrait[..., 0]):
         with pytest.raises(ConfigError, match="several images"):
             predictor.predict_batch(one)

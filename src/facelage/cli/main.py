@@ -24,6 +24,8 @@ _COMMANDS = (
     "download",
     "info",
 )
+#: Those that go on where they were when they are called again.
+_GO_ON = (["prepare"], ["train"], ["crossval"])
 
 
 class _LazyGroup(click.Group):
@@ -79,7 +81,8 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("facelage: interrupted; run the same command again to go on", err=True)
+        again = "; run the same command again to go on" if sys.argv[1:2] in _GO_ON else ""
+        click.echo(f"facelage: interrupted{again}", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)

@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,8 @@ def command(
     if annotate is not None:
         _spare_originals(files, annotate)
     rows: list[dict[str, Any]] = []
+    # Rows of CSV go out at once, so that an interruption loses none of those that are there.
+    keep = _csv_writer() if output == "csv" else rows.append
     statuses: Counter[str] = Counter()
     written: set[Path] = set()
     # Closed at once, an interrupted run does not go on with the photos that are waiting.
@@ -98,7 +100,7 @@ def command(
             shown = tqdm(results, total=len(files), unit="img", desc="predict")
         for file, result in zip(files, shown, strict=True):
             statuses[result.status] += 1
-            rows.append({"path": file.as_posix(), **result.to_dict()})
+            keep({"path": file.as_posix(), **result.to_dict()})
             if annotate is not None and result.status != "unreadable":
                 target = _free_name(annotate / f"{file.stem}.jpg", written)
                 try:
@@ -110,9 +112,7 @@ def command(
         echo_file(next(iter(written)) if len(written) == 1 else annotate)
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
-    elif output == "csv":
-        _print_csv(rows)
-    else:
+    elif output == "table":
         click.echo(_table(rows, f"{100 * coverage:g}%"))
     if len(files) > 1:
         counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
@@ -122,17 +122,24 @@ def command(
 
 
 def _spare_originals(files: list[Path], annotate: Path) -> None:
-    """Refuse a folder for drawn photos in which one of them would replace an original."""
+    """Refuse a folder for drawn photos in which one of them would replace an original.
+
+    In a folder of originals, whatever is there may be one, also where it is not among `files`.
+    """
     from facelage.errors import ConfigError
 
     there = {target for file in files if (target := annotate / f"{file.stem}.jpg").exists()}
-    for original in files if there else ():
-        if original.exists() and any(target.samefile(original) for target in there):
-            raise ConfigError(
-                "a drawn photo would replace an original",
-                got=f"--annotate {annotate}, which holds {original}",
-                fix="another folder for --annotate",
-            )
+    folders = {file.parent for file in files} if there else set()
+    album = any(folder.is_dir() and annotate.samefile(folder) for folder in folders)
+    others = () if album else (file for file in files if there and file.exists())
+    originals = [*(there if album else ())]
+    originals += [file for file in others if any(target.samefile(file) for target in there)]
+    if originals:
+        raise ConfigError(
+            "a drawn photo would replace an original",
+            got=f"--annotate {annotate}, which holds {min(originals)}",
+            fix="another folder for --annotate",
+        )
 
 
 def _free_name(path: Path, taken: set[Path]) -> Path:
@@ -155,15 +162,23 @@ def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return flat
 
 
-def _print_csv(rows: list[dict[str, Any]]) -> None:
+def _csv_writer() -> Callable[[dict[str, Any]], None]:
+    """What prints an image's rows, and the head before the first."""
     names = ["path", "status", "face", "age", "left", "top", "right", "bottom", "score"]
     names += ["detector", "model", "error", "low", "high", "coverage"]
     writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in _flat(rows):
-        edges = dict(zip(("left", "top", "right", "bottom"), row.get("box") or (), strict=False))
-        ends = dict(zip(("low", "high"), row.get("interval") or (), strict=False))
-        writer.writerow({**row, **ends, **edges})
+    head = iter([writer.writeheader])
+
+    def write(image: dict[str, Any]) -> None:
+        for write_head in head:
+            write_head()
+        for row in _flat([image]):
+            edges = zip(("left", "top", "right", "bottom"), row.get("box") or (), strict=False)
+            ends = zip(("low", "high"), row.get("interval") or (), strict=False)
+            writer.writerow({**row, **dict(ends), **dict(edges)})
+        sys.stdout.flush()
+
+    return write
 
 
 def _table(rows: list[dict[str, Any]], interval: str) -> str:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from facelage.infer import TrackedFace, VideoFrame
 
 
+#: Seconds that a frame may come before or after its time, and a gap that is none of the film's.
+_DRIFT, _LEAP = 0.5, 30.0
+
+
 @click.command("video")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
@@ -65,6 +69,10 @@ def command(
     info = video_info(source)
     if target.resolve() == source.resolve():
         raise ConfigError("OUT is IN", got=str(target), fix="give OUT another name")
+    if csv_file is not None and csv_file.resolve() in (source.resolve(), target.resolve()):
+        raise ConfigError(
+            "the ages' file is a video", got=f"--csv {csv_file}", fix="give it a name of its own"
+        )
     predictor = AgePredictor.from_pretrained(model, detector=detector, threads=threads)
     frames = predict_video(
         source, predictor, smoothing=smoothing, detect_every=detect_every, stride=stride
@@ -78,7 +86,8 @@ def command(
 
     def write(rows: TextIO | None) -> None:
         watched = log.watch(frames, rows)
-        save_video(target, _drawn(watched, ids), fps=info.fps / stride, codec=codec)
+        fps = info.fps / stride
+        save_video(target, _drawn(watched, ids, fps), fps=fps, codec=codec)
 
     if csv_file is None:
         write(None)
@@ -101,15 +110,28 @@ def command(
         sys.exit(3)
 
 
-def _drawn(frames: Iterable[VideoFrame], ids: bool) -> Iterator[UInt8Image]:
-    """The frames as they are written; in place of one that can't be read, the one before."""
+def _drawn(frames: Iterable[VideoFrame], ids: bool, fps: float) -> Iterator[UInt8Image]:
+    """The frames as they are written; in place of one that can't be read, the one before.
+
+    An uneven rate is evened out, but no frame comes further than `_DRIFT` from its time: frames
+    are repeated or left out to keep to it. Times that leap by more than `_LEAP` start anew.
+    """
     drawn: UInt8Image | None = None
+    ahead, before = 0.0, 0.0  # seconds that the written frames take beyond the film's time
     for frame in frames:
-        if frame.image is not None:
-            drawn = frame.annotate(ids=ids)
+        passed, before = frame.time - before, frame.time
+        ahead -= 1 / fps if passed > _LEAP else passed
         # A VideoError tells of the end, which is no frame.
-        if drawn is not None and not isinstance(frame.error, VideoError):
+        if isinstance(frame.error, VideoError):
+            continue
+        while drawn is not None and ahead < -_DRIFT:
             yield drawn
+            ahead += 1 / fps
+        if frame.image is not None and (drawn is None or ahead <= _DRIFT):
+            drawn = frame.annotate(ids=ids)
+        if drawn is not None and ahead <= _DRIFT:
+            yield drawn
+            ahead += 1 / fps
 
 
 @dataclass

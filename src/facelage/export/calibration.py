@@ -11,7 +11,7 @@ import numpy as np
 
 from facelage.data.align import CropSpec
 from facelage.data.crops import CropStore
-from facelage.data.manifest import Manifest, concat, number_column, read_table
+from facelage.data.manifest import MAX_AGE, Manifest, concat, number_column, read_table
 from facelage.data.prepared import agreed_crop
 from facelage.errors import ManifestError
 from facelage.export.parity import torch_answers
@@ -91,7 +91,8 @@ def calibration_from_table(path: str | os.PathLike[str]) -> Calibration:
     Raises
     ------
     ManifestError
-        If the table can't be read, lacks a column, or a cell is no number.
+        If the table can't be read, lacks a column, or a cell is no number or no
+        possible age.
     InvalidArrayError
         If fewer than 100 rows are left.
     """
@@ -104,5 +105,16 @@ def calibration_from_table(path: str | os.PathLike[str]) -> Calibration:
             expected="columns age and predicted, in years",
         )
     pairs = np.stack([number_column(frame, name) for name in ("age", "predicted")], axis=1)
+    for name, column, low, high in (
+        ("age", pairs[:, 0], 0.0, MAX_AGE),
+        ("predicted", pairs[:, 1], -MAX_AGE, 2 * MAX_AGE),  # wrong, yet from a model of ages
+    ):
+        odd = np.flatnonzero((column < low) | (column > high))
+        if len(odd):
+            raise ManifestError(
+                f"row {odd[0] + 1} has an impossible {name}",
+                got=f"{column[odd[0]]:g} in {path}",
+                expected=f"{low:g} to {high:g} years, or an empty cell",
+            )
     pairs = pairs[np.isfinite(pairs).all(1)]
     return Calibration.fit(pairs[:, 0], pairs[:, 1])

@@ -225,7 +225,8 @@ class Calibration:
         Returns
         -------
         numpy.ndarray
-            Of the ages' shape, float64, above 0 and below 1.
+            Of the ages' shape, float64, above 0 and below 1; 1 for a threshold of 0
+            or less, as nobody is younger.
 
         Raises
         ------
@@ -233,6 +234,8 @@ class Calibration:
             If a spread is not above 0.
         """
         years, n = np.asarray(age, np.float64), len(self.residuals)
+        if threshold <= 0:
+            return np.ones_like(years)
         away = (threshold - years) / _spread(spread, years)
         needed = _scaled(away, years, self.knots, self.low_scales, self.high_scales)
         below = np.searchsorted(np.asarray(self.residuals), needed, side="left")

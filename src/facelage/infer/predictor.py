@@ -16,7 +16,7 @@ import numpy as np
 from facelage.data.align import fit_crop
 from facelage.data.detect import DetectorLike, FaceDetector, resolve_detector
 from facelage.data.detect.base import Detection, largest_side
-from facelage.data.images import Color, ImageLike, UInt8Image, load_image
+from facelage.data.images import Color, ImageLike, UInt8Image, check_color, load_image
 from facelage.data.photo import FINENESS, cut_faces, open_photo
 from facelage.errors import ConfigError, DetectorError, FacelageError, ImageError, WeightsError
 from facelage.infer.parallel import batches, ordered_map
@@ -176,6 +176,8 @@ class AgePredictor:
         ------
         ConfigError
             If an option is unknown or out of range, or `images` is one image.
+        InvalidArrayError
+            If `color` is no channel order.
         ImageError, DetectorError
             With ``on_error="raise"``, if an image can't be read, or the detector
             fails on it.
@@ -213,6 +215,7 @@ class AgePredictor:
                 raise ConfigError(f"{name} is out of range", got=str(value), expected="1 or more")
         if on_error not in ("record", "raise"):
             raise ConfigError("unknown on_error", got=repr(on_error), expected="record or raise")
+        check_color(color)  # else it would be wrong for every image
         _check_several(images)
         work = partial(
             self._results,

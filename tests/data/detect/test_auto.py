@@ -53,6 +53,20 @@ def test_auto_takes_yunet_where_it_is_at_hand(
         assert isinstance(resolve_detector(), YuNetDetector)
 
 
+def test_auto_passes_over_a_file_that_is_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setenv("FACELAGE_CACHE", str(tmp_path))
+    write_bytes(tmp_path / YUNET_NAME, b"the network")
+    monkeypatch.setattr("facelage.files.sha256", forbidden)
+    monkeypatch.setattr("facelage.data.detect.yunet.sha256", forbidden)
+    with pytest.warns(DetectorFallbackWarning, match="can't be read"):
+        assert isinstance(resolve_detector("auto"), RefinedDetector)
+
+
 def test_auto_falls_back_to_haar_with_one_warning() -> None:
     with pytest.warns(DetectorFallbackWarning, match="facelage download") as caught:
         fallback = resolve_detector("auto")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facelage.errors import ConfigError, InvalidArrayError, VideoError, VideoNotFoundError
-from facelage.infer.video import video_info
+from facelage.infer.video import VideoInfo, reader, save_video, video_info
 from facelage.infer.video.reader import is_live, read_frames
 
 GREY = np.full((24, 32, 3), 100, np.uint8)
@@ -67,6 +67,36 @@ def test_a_file_that_is_cut_off_says_so_after_its_last_frame(clip: Path, tmp_pat
     assert last.image is None
     assert isinstance(last.error, VideoError)
     assert "30 by its header" in last.error.expected
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+def test_a_header_that_promises_more_frames_is_no_sign_of_a_cut(
+    suffix: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, part = tmp_path / f"whole{suffix}", tmp_path / f"part{suffix}"
+    save_video(path, [frame.image for frame in read_frames(clip) if frame.image is not None], fps=9)
+    part.write_bytes(path.read_bytes()[:-1])
+    for promised in (30, 90, None):  # Matroska's is a guess, and an edit list hides some
+        monkeypatch.setattr(reader, "_info", lambda _, n=promised: VideoInfo(9.0, n))
+        assert [frame.error for frame in read_frames(path)] == [None] * 30
+    if suffix != ".mp4":  # what is missing there is its index, without which nothing is read
+        assert isinstance(list(read_frames(part))[-1].error, VideoError)
+
+
+def test_names_with_a_colon_are_files(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("12:30.avi").write_bytes(clip.read_bytes())
+    assert video_info("12:30.avi").frames == 30
+    pictures = [frame.image for frame in read_frames(Path("12:30.avi")) if frame.image is not None]
+    Path("at 12:00").mkdir()
+    assert save_video("at 12:00/copy.mp4", pictures, fps=20) == 30
+
+
+def test_an_unknown_colour_order_is_refused_at_once() -> None:
+    with pytest.raises(InvalidArrayError, match="colour order"):
+        read_frames([GREY], color="BGR")  # type: ignore[arg-type]
 
 
 def test_frames_of_an_iterable_that_are_no_images_are_recorded() -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from facelage.errors import VideoError
+from facelage.errors import ConfigError, VideoError
 from facelage.infer.video import save_video, video_info
 from facelage.infer.video.reader import read_frames
 from facelage.infer.video.writer import CODECS
@@ -80,6 +81,54 @@ def test_a_codec_without_an_encoder_is_named(
         def release(self) -> None: ...
 
     monkeypatch.setattr(cv2, "VideoWriter", Closed)
-    with pytest.raises(VideoError, match=r"codec zzzz in \.mp4"):
+    with pytest.raises(VideoError, match=r"codec zzzz in \.mp4.*leave the codec out"):
         save_video(tmp_path / "a.mp4", [picture(0)], fps=25, codec="zzzz")
+    with pytest.raises(VideoError, match=r"codec mp4v in \.mp4.*another suffix"):
+        save_video(tmp_path / "a.mp4", [picture(0)], fps=25)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".webm"])
+def test_what_can_not_be_read_back_whole_replaces_nothing(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = cv2.VideoWriter
+
+    class Full:  # a full disk, of which OpenCV tells nobody
+        fourcc = staticmethod(real.fourcc)
+
+        def __init__(self, *arguments: Any) -> None:
+            self.writer, self.room = real(*arguments), 3
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.writer, name)
+
+        def write(self, image: np.ndarray) -> None:
+            self.room -= 1
+            if self.room >= 0:
+                self.writer.write(image)
+
+    old = tmp_path / f"clip{suffix}"
+    old.write_bytes(b"old")
+    monkeypatch.setattr(cv2, "VideoWriter", Full)
+    with pytest.raises(VideoError, match=r"written whole; got: 3 of 12 frames.*disk space"):
+        save_video(old, (picture(20 * n) for n in range(12)), fps=25)
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("fps", [15.0, 29.97, 66.667, 119.88, 239.962, 655.351, 999.9])
+def test_every_rate_can_be_written(fps: float, tmp_path: Path) -> None:
+    for suffix in (".mp4", ".mkv", ".avi"):
+        path = tmp_path / f"clip{suffix}"
+        assert save_video(path, (picture(10 * n) for n in range(12)), fps=fps) == 12
+        if suffix != ".mkv":  # which tells the time of each frame in whole milliseconds
+            assert video_info(path).fps == pytest.approx(fps, rel=1e-3)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("inf"), float("nan")])
+def test_an_impossible_rate_is_refused_before_a_frame_is_asked_for(
+    fps: float, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="fps is out of range"):
+        save_video(tmp_path / "a.mp4", iter(int, 1), fps=fps)  # type: ignore[arg-type]

@@ -52,7 +52,10 @@ def find_yunet(path: str | os.PathLike[str] | None = None) -> Path | None:
                 )
             return Path(given)
     cached = cache_dir() / YUNET_NAME
-    return cached if cached.is_file() and sha256(cached) == YUNET_SHA256 else None
+    try:
+        return cached if cached.is_file() and sha256(cached) == YUNET_SHA256 else None
+    except OSError:  # somebody else's; `fetch` says so
+        return None
 
 
 def download_yunet(url: str = YUNET_URL) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 import cv2
 
-from facelage.data.images import Color, ImageLike, UInt8Image, load_image
+from facelage.data.images import Color, ImageLike, UInt8Image, check_color, load_image
 from facelage.errors import (
     ConfigError,
     FacelageError,
@@ -22,6 +22,7 @@ from facelage.errors import (
     VideoNotFoundError,
 )
 from facelage.files import offline
+from facelage.infer.video.container import cut_off
 
 VideoSource: TypeAlias = str | os.PathLike[str] | int | Iterable[ImageLike]
 
@@ -29,7 +30,7 @@ VideoSource: TypeAlias = str | os.PathLike[str] | int | Iterable[ImageLike]
 USUAL_FPS = 30.0
 # A camera may skip a beat; after this many it is gone.
 _CAMERA_TRIES, _CAMERA_PAUSE = 50, 0.02
-# Headers of some formats only estimate the number of frames.
+# Headers of formats whose containers don't say how long they are often estimate the frames.
 _HEADER_SLACK = 0.05
 
 
@@ -104,6 +105,7 @@ def read_frames(
 
     The source is opened at once, so that its errors don't wait for the first frame.
     """
+    check_color(color)  # else it would be wrong for every frame
     if isinstance(source, (str, os.PathLike)):
         return _from_file(_open(source), os.fspath(source), stride, live)
     if not hasattr(source, "__iter__"):
@@ -136,7 +138,9 @@ def _open(source: str | os.PathLike[str] | int) -> Any:
         )
     if not isinstance(source, int) and not address and not Path(source).is_file():
         raise VideoNotFoundError("no such video", got=name, expected="a video file")
-    capture = cv2.VideoCapture(source if isinstance(source, int) else name)
+    # FFmpeg takes what stands before a colon for a protocol, but not in an absolute path.
+    place = name if isinstance(source, int) or address else str(Path(name).absolute())
+    capture = cv2.VideoCapture(source if isinstance(source, int) else place)
     if not capture.isOpened():
         raise VideoError(
             "the camera can't be opened" if isinstance(source, int) else "the video can't be read",
@@ -187,8 +191,7 @@ def _from_file(capture: Any, name: str, stride: int, live: bool) -> Generator[Ra
             if index % stride == 0:
                 yield _retrieve(capture, index, seconds)
             index += 1
-        missing = (info.frames or 0) - index
-        if not live and (index == 0 or missing > max(2, _HEADER_SLACK * (info.frames or 0))):
+        if not live and (index == 0 or _ends_early(name, index, info.frames or 0)):
             error = VideoError(
                 "the video ends early",
                 got=f"{index} frames of {name}",
@@ -198,6 +201,13 @@ def _from_file(capture: Any, name: str, stride: int, live: bool) -> Generator[Ra
             yield RawFrame(index, seconds + 1 / info.fps if index else 0.0, error=error)
     finally:
         capture.release()
+
+
+def _ends_early(name: str, frames: int, promised: int) -> bool:
+    known = None if "://" in name else cut_off(name)
+    if known is None:
+        return promised - frames > max(2, _HEADER_SLACK * promised)
+    return known and (frames < promised or not promised)
 
 
 def _from_camera(capture: Any, camera: int, stride: int) -> Generator[RawFrame, None, None]:
