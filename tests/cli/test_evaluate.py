@@ -260,3 +260,51 @@ def test_faces_can_be_damaged(
     done = facelage("evaluate", table, tmp_path, "--corruptions")
     assert done.code == 0
     assert "theirs can't be given damaged faces" in done.err
+
+
+def test_results_do_not_replace_what_they_come_from(
+    facelage: Callable, data: Path, tmp_path: Path
+) -> None:
+    manifest = Manifest.load(data).usable("test")
+    tables = []
+    for name in ("a", "b"):
+        tables.append(tmp_path / name / "predictions.csv")
+        tables[-1].parent.mkdir()
+        manifest.frame[["path"]].assign(predicted=30.0, note="mine").to_csv(tables[-1], index=False)
+    content = tables[0].read_bytes()
+    done = [
+        facelage("evaluate", tables[0], data, "--out", tables[0].parent),
+        facelage("compare", *tables, "--data", data, "--out", tmp_path),
+        facelage("evaluate", "constant-mean:33", data, "--out", prepared_copy(tmp_path)),
+    ]
+    for each in done:
+        assert each.code == 1
+        assert "would replace what they come from" in each.err
+    assert tables[0].read_bytes() == content
+    # Elsewhere they may be written, also above.
+    assert facelage("evaluate", tables[0], data, "--out", tmp_path, "--no-faces").code == 0
+    done = facelage("compare", *tables, "--data", data, "--out", tmp_path / "c", "--no-faces")
+    assert done.code == 0, done.err
+
+
+def prepared_copy(folder: Path) -> Path:
+    (folder / "prepared").mkdir()
+    (folder / "prepared" / "prepare.json").write_text("{}")
+    return folder / "prepared"
+
+
+def test_json_holds_the_damaged_faces_too(
+    facelage: Callable, astronaut: np.ndarray, tmp_path: Path
+) -> None:
+    save_image(tmp_path / "a.png", astronaut)
+    (tmp_path / "photos.csv").write_text("path,age\na.png,33\n")
+    arguments = (
+        tmp_path / "photos.csv", "--images", "--detector", "haar", "--corruptions", "--json",
+        "--rounds", 100, "--no-progress",
+    )  # fmt: skip
+    done = facelage("evaluate", "constant-mean:30", *arguments)
+    rows = json.loads(done.out)["corruptions"]
+    assert {row["model"] for row in rows} == {"constant-mean:30"}
+    assert all(row["mae"] == 3 for row in rows)
+    done = facelage("compare", "constant-mean:30", "constant-mean:31", "--data", *arguments)
+    assert len(json.loads(done.out)["corruptions"]) == 2 * len(rows)

@@ -156,6 +156,26 @@ def test_of_copies_the_first_by_path_stays() -> None:
     ]  # fmt: skip
 
 
+def test_of_copies_the_one_that_stays_has_the_groups_of_all() -> None:
+    rows = [
+        {
+            "path": "a",
+            "sha256": "1",
+            "group": "",
+        },  # the same file as b, whose person is known
+        {"path": "b", "sha256": "1", "group": "ann"},
+        {"path": "c", "sha256": "2", "group": "ann"},
+        {"path": "d", "sha256": "3", "group": "bo"},
+        {"path": "e", "sha256": "3", "group": "bob"},  # one person under two names
+        {"path": "f", "sha256": "4", "group": "bob"},
+        {"path": "g", "sha256": "5", "group": "cy"},
+    ]
+    for order in (rows, rows[::-1]):
+        marked = mark_duplicates(from_records(order, "."), FilterConfig()).frame.set_index("path")
+        kept = marked[marked["status"] == "ok"]["group"]
+        assert list(kept[["a", "c", "d", "f", "g"]]) == ["ann", "ann", "bo", "bo", "cy"]
+
+
 def test_near_duplicates_are_grouped_or_dropped() -> None:
     manifest = rows(
         {"path": "z", "phash": near("x")},

@@ -112,6 +112,12 @@ def test_paths_that_leave_the_folder_are_refused(path: str, tmp_path: Path) -> N
         manifest.locate()
 
 
+def test_dates_are_no_ages() -> None:
+    frame = pd.DataFrame({"path": ["a"], "age": [pd.Timestamp("1990-05-14")]})
+    with pytest.raises(ManifestError, match="the ages are dates; got: 1990-05-14"):
+        Manifest(frame, Path())
+
+
 def test_a_link_in_the_folder_may_lead_out_of_it(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir(), (tmp_path / "photos").mkdir()
     (tmp_path / "raw" / "a.jpg").write_bytes(b"a face")

@@ -182,6 +182,23 @@ def test_an_unclear_layout_asks_for_it(tmp_path: Path) -> None:
             read_folder(tmp_path / "absent", layout)
 
 
+@pytest.mark.parametrize("name", ["001_front.jpg", "20230514_101531.jpg", "img.jpg"])
+def test_numbered_photos_in_folders_by_age_have_the_folders_ages(name: str, tmp_path: Path) -> None:
+    for age in (1, 30, 40):
+        write_bytes(tmp_path / str(age) / name, b"x")
+    if name.startswith("001"):  # both could be meant: 30, or 1 as UTKFace names it
+        with pytest.raises(ManifestError, match="can't tell where the ages are"):
+            read_folder(tmp_path)
+    else:
+        assert sorted(read_folder(tmp_path).ages()) == [1, 30, 40]
+
+
+def test_utkface_in_folders_by_age_is_read_either_way(tmp_path: Path) -> None:
+    for age in (1, 30, 40):
+        write_bytes(tmp_path / str(age) / f"{age}_0_0_2017.jpg", b"x")
+    assert sorted(read_folder(tmp_path).ages()) == [1, 30, 40]
+
+
 def test_what_prepare_wrote_below_is_not_read_as_photos(tmp_path: Path) -> None:
     for name in ("34/a.png", "34/crops/b.png", "done/crops/06/6-x.png", "done/ages.png"):
         write_bytes(tmp_path / name, b"x")

@@ -19,6 +19,7 @@ from facelage.evaluate import Evaluation
 from facelage.evaluate.compare import Difference, compare_evaluations
 from facelage.evaluate.corruptions.run import CorruptionResult
 from facelage.evaluate.html import write_report
+from facelage.evaluate.html_pictures import over_common_faces
 from facelage.evaluate.html_tables import (
     differences_table,
     headline,
@@ -352,3 +353,16 @@ def test_groups_without_a_best_have_dashes_and_failures_a_column() -> None:
     row = table.rows[0]
     assert (row[4].text, row[5].text, row[0].small) == ("\N{EN DASH}",) * 2 + ("few faces",)
     assert sum(int(row[2].text) for row in table.rows) == 5
+
+
+def test_pictures_of_a_comparison_are_over_the_faces_of_its_verdict() -> None:
+    frame = made.faces(200, failures=0)
+    frame["predicted"] = frame["age"] + np.where(np.arange(200) < 80, 20.0, 4.0)
+    easy = frame.assign(predicted=frame["predicted"].mask(np.arange(200) < 80))  # fails on the hard
+    both = over_common_faces([made.evaluation(easy), made.evaluation(frame)])
+    for each in both:
+        assert len(each.predictions) == 120
+        assert each.figures["cs_curve"]["5"] == each.figures["summary"]["cs5"] == 1
+        assert each.figures["thresholds"]["n_over"] <= 120
+    one = [made.evaluation(easy)]
+    assert over_common_faces(one) is one

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from facelage.errors import (
     ManifestError,
     MissingDependencyError,
 )
-from facelage.evaluate import Evaluation, TorchModel, choose_rows, evaluate
+from facelage.evaluate import Evaluation, TorchModel, choose_rows, evaluate, open_model
 from facelage.evaluate.run import check_destination
 from facelage.infer import AgePredictor
 from facelage.infer.session import AgeSession
@@ -468,9 +469,33 @@ def test_paths_that_occur_twice_are_refused(held_out: Manifest) -> None:
         evaluate(Guess([1.0] * 8), manifest)
 
 
-def test_a_negative_age_is_refused(held_out: Manifest) -> None:
-    with pytest.raises(ManifestError, match=r"an age is negative; got: -1 for test_003.png"):
-        evaluate(Guess([1.0] * 8), changed(held_out, [3], age=-1.0))
+@pytest.mark.parametrize("age", [-1.0, 123.0, 999.0])
+def test_an_impossible_age_is_refused(age: float, held_out: Manifest) -> None:
+    with pytest.raises(ManifestError, match=rf"impossible; got: {age:g} for test_003.png"):
+        evaluate(Guess([1.0] * 8), changed(held_out, [3], age=age))
+
+
+@pytest.mark.parametrize("broken", [[0], [3], [0, 1, 5], list(range(8))])
+def test_a_crop_that_can_not_be_read_costs_one_face(
+    broken: list[int], held_out: Manifest, tmp_path: Path
+) -> None:
+    shutil.copytree(held_out.root / "crops", tmp_path / "crops")
+    for row in broken:
+        path = tmp_path / held_out.frame["crop"].iloc[row]
+        path.unlink() if row % 2 else path.write_bytes(b"no picture")
+    data = Manifest(held_out.frame, tmp_path)
+    if len(broken) == 8:
+        with pytest.raises(ManifestError, match="no face could be predicted; got: 8 unreadable"):
+            evaluate(Guess([4.0] * 8), data)
+        return
+    model = open_model(tiny.shared_onnx())
+    whole = evaluate(model, held_out, rounds=1).predictions
+    result = evaluate(model, data, rounds=1, batch_size=4)
+    assert result.figures["failures"] == {"unreadable": len(broken)}
+    assert list(result.predictions.index[result.predictions["predicted"].isna()]) == broken
+    assert all(result.predictions["reason"][row] for row in broken)
+    rest = [row for row in range(8) if row not in broken]
+    assert list(result.predictions["predicted"][rest]) == list(whole["predicted"][rest])
 
 
 def test_a_wrong_number_of_ages_is_a_named_error(held_out: Manifest) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import tiny
 from facelage.data.manifest import Manifest
-from facelage.errors import WeightsError
+from facelage.errors import CheckpointError, WeightsError
 from facelage.train import trainer
 
 FILES = ("best.safetensors", "last.safetensors", "metrics.csv")
@@ -142,6 +143,43 @@ def test_a_resumed_run_needs_no_backbone_file(
     assert len(tiny.trainer(**settings).fit(faces, tmp_path / "run").history) == 2
     with pytest.raises(WeightsError, match="no backbone file"):
         tiny.trainer(**settings).fit(faces, tmp_path / "new")
+
+
+def test_a_run_is_not_another_one(faces: Manifest, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from facelage.models import create_model
+
+    backbones = [str(tmp_path / f"{name}.safetensors") for name in "ab"]
+    for seed, name in enumerate(backbones):
+        torch.manual_seed(seed)
+        save_file(create_model().features.state_dict(), name)
+    tiny.trainer(epochs=1).fit(faces, tmp_path / "bare")
+    with pytest.raises(CheckpointError, match="other settings"):  # --backbone was forgotten
+        tiny.trainer(epochs=1, backbone=backbones[0]).fit(faces, tmp_path / "bare")
+    tiny.trainer(epochs=1, backbone=backbones[0]).fit(faces, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="other initial weights"):
+        tiny.trainer(epochs=1, backbone=backbones[1]).fit(faces, tmp_path / "run")
+    moved = Path(backbones[0]).rename(tmp_path / "moved.safetensors")
+    for file in (moved, backbones[0]):  # the same elsewhere, and gone
+        result = tiny.trainer(epochs=1, backbone=str(file)).fit(faces, tmp_path / "run")
+        assert len(result.history) == 1
+    for column in ("sha256", "box"):  # another photo, another detector
+        other = Manifest(faces.frame.assign(**{column: "1"}), faces.root)
+        with pytest.raises(CheckpointError, match="other data"):
+            tiny.trainer(epochs=1, backbone=str(moved)).fit(other, tmp_path / "run")
+
+
+def test_a_finished_run_without_its_state_is_not_trained_over(
+    faces: Manifest, tmp_path: Path
+) -> None:
+    tiny.trainer(epochs=1).fit(faces, tmp_path)
+    (tmp_path / "last.pt").unlink()
+    best = (tmp_path / "best.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="weights of a run with other settings"):
+        tiny.trainer(epochs=1, lr=1e-4).fit(faces, tmp_path)
+    tiny.trainer(epochs=1).fit(faces, tmp_path)  # the same once more
+    assert (tmp_path / "best.safetensors").read_bytes() == best
 
 
 def test_no_thread_outlives_an_interrupted_epoch(

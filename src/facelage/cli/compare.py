@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facelage.cli.evaluate import corrupt, measuring_options, open_for, read_data, save
+from facelage.cli.evaluate import corrupt, echo_json, measuring_options, open_for, read_data, save
 
 
 @click.command("compare")
@@ -43,20 +42,24 @@ def command(
     """
     from facelage.evaluate import compare
     from facelage.evaluate.report import comparison_report
-    from facelage.evaluate.run import check_destination
+    from facelage.evaluate.run import check_destination, spare_inputs
 
     if out is not None:
         check_destination(out, table)
     manifest, title, settings = read_data(data, **options)
     # Photos or crops, all models get the same faces: see facelage.evaluate.compare.
     opened = named_apart([open_for(name, options | {"images": False}) for name in models])
+    if out is not None:
+        spare_inputs(opened, out, table, each_in_its_folder=True)
     result = compare(opened, manifest, data=title, **settings)
-    plain = json.dumps(result.to_dict(), indent=2) if as_json else comparison_report(result)
-    click.echo(plain, nl=as_json)
+    if not as_json:
+        click.echo(comparison_report(result), nl=False)
     save(result, out, "comparison.json", table=table, faces=faces)
     damaged = corrupt(opened, manifest, settings, as_json) if corruptions else None
     if damaged is not None:
         save(result, out, "corruptions.csv", table=table, faces=faces, corruptions=damaged)
+    if as_json:
+        echo_json(result.to_dict(), damaged)
 
 
 def named_apart(models: list[Any]) -> list[Any]:

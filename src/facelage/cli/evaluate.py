@@ -154,18 +154,31 @@ def command(
     """
     from facelage.evaluate import evaluate
     from facelage.evaluate.report import text_report
-    from facelage.evaluate.run import check_destination
+    from facelage.evaluate.run import check_destination, spare_inputs
 
     if out is not None:
         check_destination(out, table)
     manifest, title, settings = read_data(data, **options)
     opened = open_for(model, options)
+    if out is not None:
+        spare_inputs([opened], out, table)
     result = evaluate(opened, manifest, data=title, **settings)
-    click.echo(json.dumps(result.figures, indent=2) if as_json else text_report(result), nl=as_json)
+    if not as_json:
+        click.echo(text_report(result), nl=False)
     save(result, out, "metrics.json", table=table, faces=faces)
     damaged = corrupt([opened], manifest, settings, as_json) if corruptions else None
     if damaged is not None:
         save(result, out, "corruptions.csv", table=table, faces=faces, corruptions=damaged)
+    if as_json:
+        echo_json(result.figures, damaged)
+
+
+def echo_json(figures: dict[str, Any], damaged: CorruptionResult | None) -> None:
+    """Print the figures; those on damaged faces are rows under ``corruptions``."""
+    if damaged is not None:
+        rows = json.loads(damaged.table.to_json(orient="records"))
+        figures = {**figures, "corruptions": rows}
+    click.echo(json.dumps(figures, indent=2))
 
 
 def save(result: Evaluation | Comparison, out: Path | None, first: str, **options: Any) -> None:

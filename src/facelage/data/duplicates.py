@@ -85,7 +85,7 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
 
     Of exact copies the first by path stays. Near-duplicates share a ``group``
     (or are marked too, see :class:`FilterConfig`); groups that were given, such
-    as subjects, are joined where a near-duplicate links them.
+    as subjects, are joined where a copy or a near-duplicate links them.
     """
     frame = manifest.frame.copy()
     columns = {
@@ -96,6 +96,13 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
     ages = manifest.ages()
     kept: list[int] = []
     first: dict[str, int] = {}
+    joined: dict[str, str] = {}
+
+    def final(name: str) -> str:
+        while name in joined:
+            name = joined[name]
+        return name
+
     for row in sorted((r for r in range(len(frame)) if status[r] == "ok"), key=path.__getitem__):
         original = first.setdefault(columns["sha256"][row] or path[row], row)
         if original == row:
@@ -104,18 +111,15 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
         differ = "" if ages[original] == ages[row] else f", but {ages[original]:g} years old"
         status[row] = Status.EXACT_DUPLICATE.value
         reason[row] = f"the same file as {path[original]}{differ}"
+        own, kept_with = final(group[row]), final(group[original])
+        if own and kept_with and own != kept_with:  # the same person under two names
+            joined[own] = kept_with
+        group[original] = kept_with or own
     hashed = [row for row in kept if columns["phash"][row]]
     clusters = duplicate_groups(
         [columns["phash"][row] for row in hashed], config.near_duplicate_bits
     ).tolist()
     sizes = Counter(clusters)
-    joined: dict[str, str] = {}
-
-    def final(name: str) -> str:
-        while name in joined:
-            name = joined[name]
-        return name
-
     for row, cluster in zip(hashed, clusters, strict=True):
         head = hashed[cluster]
         if sizes[cluster] == 1:

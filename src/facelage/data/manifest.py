@@ -229,6 +229,8 @@ def _normal(frame: pd.DataFrame) -> pd.DataFrame:
     if "age" not in frame:
         frame["age"] = math.nan
     raw = frame["age"]
+    if pd.api.types.is_datetime64_any_dtype(raw):
+        raise ManifestError("the ages are dates", got=str(raw.iloc[0]), expected="years")
     ages = pd.to_numeric(raw, errors="coerce").astype("float64")
     unreadable = ages.isna() & raw.notna() & (raw.astype(str).str.strip() != "")
     if unreadable.any():

@@ -58,10 +58,14 @@ def read_age_folders(folder: str | os.PathLike[str]) -> Manifest:
     records = []
     for path in list_images(root):
         relative = path.relative_to(root)
-        ages = [m for part in reversed(relative.parts[:-1]) if (m := _FOLDER_AGE.match(part))]
-        age = float(ages[0].group(1)) if ages else None
-        records.append({"path": relative.as_posix(), "age": age})
+        records.append({"path": relative.as_posix(), "age": _folder_age(relative)})
     return from_records(records, root)
+
+
+def _folder_age(path: Path) -> float | None:
+    """The age that the nearest folder with one is named by."""
+    ages = (m for part in reversed(path.parts[:-1]) if (m := _FOLDER_AGE.match(part)))
+    return next((float(match.group(1)) for match in ages), None)
 
 
 def read_csv(
@@ -105,7 +109,8 @@ def read_csv(
     frame = frame.rename(columns={**unused, **named})
     import pandas as pd
 
-    frame["age"] = pd.to_numeric(frame["age"], errors="coerce")
+    if not pd.api.types.is_datetime64_any_dtype(frame["age"]):  # which Manifest refuses by name
+        frame["age"] = pd.to_numeric(frame["age"], errors="coerce")
     return Manifest(frame, Path(root) if root is not None else path.parent)
 
 
@@ -114,7 +119,7 @@ def read_folder(source: str | os.PathLike[str], layout: str = "auto", **columns:
 
     ``"auto"`` takes a file for a CSV, a folder whose subfolders are named by
     age for ``"folders"``, and a folder in which most names start with an age
-    and an underscore for ``"utkface"``.
+    and an underscore for ``"utkface"``. Where both are so, they have to agree.
 
     Raises
     ------
@@ -139,15 +144,19 @@ def _guess_layout(source: Path) -> str:
     if source.suffix.lower() in (".csv", ".parquet"):
         return "csv"
     images = list_images(source)
-    named = sum(bool(_UTKFACE.match(path.name)) for path in images)
-    if named > len(images) / 2:
-        return "utkface"
-    in_folders = sum(
-        any(_FOLDER_AGE.match(part) for part in path.relative_to(source).parts[:-1])
+    by_name = [
+        parse_utkface_name(path.name)["age"] if _UTKFACE.match(path.name) else None
         for path in images
-    )
-    if in_folders > len(images) / 2:
+    ]
+    by_folder = [_folder_age(path.relative_to(source)) for path in images]
+    named, in_folders = (sum(age is not None for age in ages) for ages in (by_name, by_folder))
+    pairs = list(zip(by_name, by_folder, strict=True))
+    # A photo's number, or the day it was taken, may look like an age, and so may a folder's number.
+    agreed = all(a == b for a, b in pairs if a is not None and b is not None)
+    if in_folders > len(images) / 2 and (agreed or named <= len(images) / 2):
         return "folders"
+    if named > len(images) / 2 and in_folders <= len(images) / 2:
+        return "utkface"
     raise ManifestError(
         "can't tell where the ages are",
         got=f"{len(images)} images, {named} with UTKFace names, {in_folders} in folders by age",

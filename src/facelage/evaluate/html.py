@@ -14,6 +14,7 @@ from facelage.evaluate import html_tables as tables
 from facelage.evaluate.html_pictures import (
     Picture,
     Pictures,
+    over_common_faces,
     own_pictures,
     shared_pictures,
     slug,
@@ -105,7 +106,7 @@ def write_report(
     context: dict[str, Any] = {
         "title": title(evaluations),
         "verdict": verdict(named, comparison),
-        "pictures": shared_pictures(pictures, named, corruptions),
+        "pictures": shared_pictures(pictures, over_common_faces(named), corruptions),
         "sections": [
             _section(pictures, each, name, place if len(evaluations) > 1 else 0, root, faces)
             for place, (each, name) in enumerate(zip(evaluations, names, strict=True), 1)

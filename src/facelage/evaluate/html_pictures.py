@@ -7,12 +7,15 @@ import os
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facelage.errors import InvalidArrayError
 from facelage.files import write_bytes
+from facelage.metrics import cs_curve, summary, threshold_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,6 +107,34 @@ def shared_pictures(
             "How old the faces are: figures over all faces say most about the common ages.",
             lambda: plots.age_histogram(first.predictions["age"], data=first.data),
         )
+    return shown
+
+
+def over_common_faces(evaluations: Sequence[Evaluation]) -> Sequence[Evaluation]:
+    """The evaluations over the faces that every model gave an age for, as the verdict is.
+
+    With failures counted as the training mean they are over all faces already.
+    """
+    counted = {each.figures.get("failures_as", "left_out") for each in evaluations}
+    if len(evaluations) < 2 or counted != {"left_out"}:
+        return evaluations
+    told = [each.predictions[each.predictions["predicted"].notna()] for each in evaluations]
+    common = set(told[0]["path"]).intersection(*(table["path"] for table in told[1:]))
+    if not common:
+        return evaluations
+    shown = []
+    for each, table in zip(evaluations, told, strict=True):
+        rows = table[table["path"].isin(common)]
+        true, predicted = (rows[name].to_numpy(np.float64) for name in ("age", "predicted"))
+        figures = {
+            **each.figures,
+            "summary": summary(true, predicted),
+            "cs_curve": {str(k): share for k, share in cs_curve(true, predicted).items()},
+        }
+        if "thresholds" in figures:
+            legal_age = figures["thresholds"]["legal_age"]
+            figures["thresholds"] = threshold_errors(true, predicted, legal_age=legal_age)
+        shown.append(replace(each, predictions=rows, figures=figures))
     return shown
 
 

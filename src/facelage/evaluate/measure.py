@@ -129,7 +129,7 @@ def _model(
     if isinstance(model, ConstantModel):  # needs no pixels, and no crop of one size
         answers[usable, 0] = model.age
     elif isinstance(model, CropModel) and _prepared(model, manifest, photos):
-        _prepared_crops(model, manifest, answers, batch_size, progress)
+        _prepared_crops(model, manifest, frame, answers, batch_size, progress)
     else:
         if isinstance(model, CropModel):
             answer: Answer = partial(_cut_and_predict, model, manifest)
@@ -166,19 +166,54 @@ def _prepared(model: CropModel | AgeSession, manifest: Manifest, photos: Path | 
 
 
 def _prepared_crops(
-    model: CropModel, manifest: Manifest, answers: Years, batch_size: int, progress: bool
+    model: CropModel,
+    manifest: Manifest,
+    frame: pd.DataFrame,
+    answers: Years,
+    batch_size: int,
+    progress: bool,
 ) -> None:
+    """Fill in `answers` from crops, a batch at a time, and `frame` with what can't be read."""
     usable = np.flatnonzero((manifest.frame["status"] == "ok").to_numpy())
-    if not len(usable):
-        return
     # Decoded batch by batch: an evaluation sees each crop once.
-    store = CropStore(manifest.usable(), memory_gb=0.0)
+    store = None
+    while len(usable) and store is None:
+        try:
+            store = CropStore(Manifest(manifest.frame.iloc[usable], manifest.root), memory_gb=0.0)
+        except ImageError as error:  # the first tells the size of all
+            frame.loc[usable[0], ["status", "reason"]] = "unreadable", str(error)
+            usable = usable[1:]
+    if store is None:
+        return
     for start in tqdm(
         range(0, len(usable), batch_size), desc="evaluate", unit="batch", disable=not progress
     ):
         rows = np.arange(start, min(start + batch_size, len(usable)))
-        crops = store.canonical(rows, model.crop)
+        try:
+            crops = store.canonical(rows, model.crop)
+        except ImageError:
+            rows, crops = _readable(store, rows, usable, frame, model)
+            if not len(rows):
+                continue
         answers[usable[rows]] = _of_crops(model, crops)
+
+
+def _readable(
+    store: CropStore,
+    rows: NDArray[np.int64],
+    usable: NDArray[np.int64],
+    frame: pd.DataFrame,
+    model: CropModel,
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Those of the store's rows that can be read, and their crops, one by one."""
+    read: dict[int, NDArray[np.uint8]] = {}
+    for row in map(int, rows):
+        try:
+            read[row] = store.canonical([row], model.crop)
+        except ImageError as error:
+            frame.loc[usable[row], ["status", "reason"]] = "unreadable", str(error)
+    crops = np.concatenate(list(read.values())) if read else np.empty(0, np.uint8)
+    return np.array(list(read), np.int64), crops
 
 
 def _over_photos(

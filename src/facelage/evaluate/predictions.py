@@ -48,6 +48,8 @@ class PredictionsTable:
 
     def __init__(self, frame: pd.DataFrame, name: str = "predictions") -> None:
         self.name = name
+        #: The file that it was read from, if it was.
+        self.path: Path | None = None
         if "path" not in frame or not {"predicted", "age"} & set(frame):
             raise ManifestError(
                 "not a table of predictions",
@@ -125,7 +127,9 @@ class PredictionsTable:
                 "there is no such table of predictions", got=str(path), fix="check the path"
             )
         name = path.resolve().parent.name if path.stem == "predictions" else path.stem
-        return cls(read_table(path), name)
+        table = cls(read_table(path), name)
+        table.path = path
+        return table
 
     def __len__(self) -> int:
         return len(self._table)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from facelage.data.detect import DetectorLike
-from facelage.data.manifest import Manifest
+from facelage.data.manifest import MAX_AGE, Manifest
 from facelage.errors import ConfigError, FacelageWarning, ManifestError, MissingDependencyError
 from facelage.evaluate.figures import Failures, check_settings, figures_of
 from facelage.evaluate.measure import name_of, predict
@@ -177,7 +177,7 @@ def evaluate(
         prepared with another crop and can't be cut again.
     ManifestError
         If no image has an age, a group column is missing or one of an
-        evaluation's own, a path occurs twice, an age is negative, a table's
+        evaluation's own, a path occurs twice, an age is impossible, a table's
         predictions are for other images or are the true ages, or nothing could
         be predicted.
 
@@ -229,7 +229,7 @@ def labelled_rows(manifest: Manifest, groups: Sequence[str] = ()) -> tuple[Manif
     ------
     ManifestError
         If no image has an age, a group column is missing or one of an
-        evaluation's own, a path occurs twice or an age is negative.
+        evaluation's own, a path occurs twice or an age is impossible.
     """
     if own := [name for name in groups if name in _OWN]:
         raise ManifestError(
@@ -255,11 +255,11 @@ def labelled_rows(manifest: Manifest, groups: Sequence[str] = ()) -> tuple[Manif
             fix="drop the repeated rows",
         )
     ages = manifest.ages()
-    if (ages < 0).any():
+    if len(impossible := np.flatnonzero((ages < 0) | (ages > MAX_AGE))):
         raise ManifestError(
-            "an age is negative",
-            got=f"{ages.min():g} for {paths.iloc[int(np.nanargmin(ages))]}",
-            expected="years, or an empty cell where the age is unknown",
+            "an age is impossible",
+            got=f"{ages[impossible[0]]:g} for {paths.iloc[impossible[0]]}",
+            expected=f"0 to {MAX_AGE:g} years, or an empty cell where the age is unknown",
         )
     labelled = ~np.isnan(ages)
     if not labelled.any():
@@ -303,6 +303,32 @@ def check_destination(folder: str | os.PathLike[str], table: TableFormat) -> Pat
             fix="choose another folder (--out)",
         )
     return folder
+
+
+def spare_inputs(
+    models: Sequence[Model], folder: Path, table: TableFormat, *, each_in_its_folder: bool = False
+) -> None:
+    """Refuse a folder in which the results would replace a table they come from, or prepare's.
+
+    Raises
+    ------
+    ConfigError
+        If a model's own table lies where its predictions are to be written (with
+        `each_in_its_folder`, in a folder below), or the folder holds prepared faces.
+    """
+    replaced = [folder / "report.txt"] if (folder / "prepare.json").exists() else []
+    for model in models:
+        if isinstance(model, PredictionsTable) and model.path is not None:
+            place = model.path.resolve()
+            into = place.parent.parent if each_in_its_folder else place.parent
+            if place.name == f"predictions.{table}" and into == folder.resolve():
+                replaced.append(model.path)
+    if replaced:
+        raise ConfigError(
+            "the results would replace what they come from",
+            got=str(replaced[0]),
+            fix="choose another folder (--out)",
+        )
 
 
 def write_html(

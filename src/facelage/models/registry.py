@@ -89,7 +89,7 @@ def load_weights(
     WeightsError
         If there is no such model, or the file is not one of facelage's.
     """
-    path = _safetensors_path(name_or_path)
+    path = safetensors_path(name_or_path)
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -143,7 +143,8 @@ def _sorted_metadata(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[end:]
 
 
-def _safetensors_path(name_or_path: str | os.PathLike[str] | None) -> Path:
+def safetensors_path(name_or_path: str | os.PathLike[str] | None) -> Path:
+    """The file of a name (None for the newest), of a run's folder, or itself."""
     if name_or_path is None:
         return get_weights().path("safetensors")
     path = Path(name_or_path)

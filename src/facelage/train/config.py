@@ -295,13 +295,14 @@ class TrainConfig:
     def same_course(self, other: TrainConfig) -> bool:
         """Whether `other` describes the same run, so that either may go on with it.
 
-        Where the initial weights and live teachers lie, threads, memory and logs may differ.
+        Where the initial weights and live teachers lie, threads, memory and logs may differ, not
+        whether there are any.
         """
 
         def course(config: TrainConfig) -> TrainConfig:
             return replace(
                 config,
-                backbone=None,
+                backbone=None if config.backbone is None else "given",
                 weights=None if config.weights is None else "given",
                 live=("given",) * len(config.live),
                 threads=0,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facelage.data.align import CropSpec
-from facelage.errors import ConfigError
+from facelage.errors import ConfigError, WeightsError
+from facelage.files import sha256
 from facelage.models.mobilenet import AgeMobileNetV2
-from facelage.models.registry import create_model, load_weights
+from facelage.models.registry import create_model, load_weights, safetensors_path
 from facelage.train.config import TrainConfig
 
 
@@ -69,3 +71,19 @@ def new_model(
         )
     model.load_state_dict(trained.state_dict())
     return model
+
+
+def initial_digest(config: TrainConfig) -> str:
+    """SHA-256 of the file that a run begins with; empty for none, or where it can't be read.
+
+    torchvision's own weights have their name instead.
+    """
+    if config.backbone == "torchvision":
+        return "torchvision"
+    try:
+        if config.weights is not None:
+            name = None if config.weights == "default" else config.weights
+            return sha256(safetensors_path(name))
+        return sha256(Path(config.backbone)) if config.backbone is not None else ""
+    except (WeightsError, OSError):
+        return ""

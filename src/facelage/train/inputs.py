@@ -107,12 +107,14 @@ def identity(
     config: TrainConfig,
     live: LiveTeachers | None = None,
 ) -> str:
-    """A digest of the crops' names, their ages, what is taught beside them, and the crop."""
+    """A digest of the crops' names, photos, faces and ages, what is taught beside, and the crop."""
     live = live or LiveTeachers()
     digest = hashlib.sha256(crop.digest().encode())
     for part in (train, val):
         for name, age in zip(part.frame["crop"], part.ages(), strict=True):
             digest.update(f"{name}\t{age:g}\n".encode())
+        for column in ("sha256", "box", "landmarks"):  # another photo, or found by another detector
+            digest.update("\n".join(part.frame[column]).encode())
         digest.update(b"\n")
     if config.teachers:
         digest.update(teacher_targets(train, config, live).tobytes())

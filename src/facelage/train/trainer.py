@@ -26,7 +26,7 @@ from facelage.data.balance import balance_weights
 from facelage.data.crops import CropStore
 from facelage.data.manifest import Manifest, concat
 from facelage.data.prepared import agreed_crop
-from facelage.errors import CheckpointError, TrainingDivergedError
+from facelage.errors import TrainingDivergedError
 from facelage.files import write_text
 from facelage.metrics import cs, mae
 from facelage.models.mobilenet import AgeMobileNetV2
@@ -34,11 +34,16 @@ from facelage.models.registry import save_weights
 from facelage.train.activation import clamp_in_place
 from facelage.train.averaging import averaged
 from facelage.train.batches import Batch, epoch_batches, predict
-from facelage.train.checkpoint import load_checkpoint, save_checkpoint
+from facelage.train.checkpoint import (
+    check_state,
+    load_checkpoint,
+    save_checkpoint,
+    spare_finished,
+)
 from facelage.train.config import TrainConfig
 from facelage.train.freezing import freeze
 from facelage.train.heads import TaughtModel
-from facelage.train.initial import new_model
+from facelage.train.initial import initial_digest, new_model
 from facelage.train.inputs import check_rows, identity, loss_weights, teacher_targets
 from facelage.train.live import LiveTeachers, with_answers
 from facelage.train.logs import EpochLog, RunLog
@@ -50,8 +55,6 @@ from facelage.train.remembered import RememberedTeachers
 from facelage.train.side_tasks import SideTasks
 
 #: What ``last.pt`` holds.
-_STATE = {"identity", "config", "model", "average", "optimiser", "schedule"}
-_STATE |= {"best", "best_epoch", "history"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class _Run:
         )
         self.side = SideTasks(train, config, self.live)  # names a column that is not there
         self.identity = identity(train, val, crop, config, self.live)
+        self.initial = initial_digest(config)
         self.loss = get_loss(config.loss, config.huber_delta)
         torch.default_generator.manual_seed(config.seed)
         model = new_model(config, crop, self.train_ages, resumed=self._state_file.is_file())
@@ -332,6 +336,7 @@ class _Run:
             {
                 "identity": self.identity,
                 "config": self.config.to_json(),
+                "initial": self.initial,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict() if self.average is not None else {},
                 "optimiser": self.optimiser.state_dict(),
@@ -344,26 +349,12 @@ class _Run:
 
     def _resume(self) -> None:
         if not self._state_file.is_file():
+            spare_finished(self.folder, self.config)
             write_text(self.folder / "config.json", self.config.to_json())
             return
         state = load_checkpoint(self._state_file)
-        lacking = sorted(_STATE - state.keys())
-        if lacking:
-            raise CheckpointError(
-                "the checkpoint is not a run's",
-                got=f"{self._state_file} without {', '.join(lacking)}",
-                expected="a last.pt written by facelage's Trainer",
-                fix="choose another folder, or delete the file to start again",
-            )
-        began = TrainConfig.from_json(state["config"])
-        if not began.same_course(self.config) or state["identity"] != self.identity:
-            other = "data" if began.same_course(self.config) else "settings"
-            raise CheckpointError(
-                f"the folder holds a run with other {other}",
-                got=str(self.folder),
-                expected="the settings in its config.json and the data it began with",
-                fix="choose another folder, or delete this one",
-            )
+        check_state(state, self._state_file, self.config, self.identity, self.initial)
+        self.initial = self.initial or state.get("initial", "")
         self.model.load_state_dict(state["model"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])

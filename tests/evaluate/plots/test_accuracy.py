@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from facelage.errors import ConfigError
 from facelage.evaluate import plots
+from facelage.evaluate.figures import figures_of
 from plots import made
+from plots.made import title
 
 
 def test_bars_are_the_shares_within_five_years() -> None:
@@ -78,3 +82,19 @@ def test_bins_of_few_faces_show_each() -> None:
     assert not axes.patches
     rings = [line for line in axes.lines if line.get_marker() == "o"]
     assert sum(len(line.get_ydata()) for line in rings) == 9
+
+
+def test_failures_that_count_are_in_the_bars_too() -> None:
+    evaluation = made.evaluation(made.faces(200, failures=80))
+    counted = dataclasses.replace(
+        evaluation,
+        figures=figures_of(
+            evaluation.predictions, rounds=1, failures="training_mean", training_mean=33.0
+        ),
+    )
+    share = f"{counted.figures['summary']['cs5']:.1%}".replace("%", " %")
+    figure = plots.cs_by_age([counted])
+    assert f"{share} of all" in figure.axes[0].get_legend().get_texts()[0].get_text()
+    assert "n = 200 faces" in title(figure)
+    assert "n = 200 faces" in title(plots.cs_curves([counted]))
+    assert "n = 120 faces" in title(plots.cs_by_age([evaluation]))

@@ -38,7 +38,7 @@ def cs_by_age(evaluations: Sequence[Evaluation], k: float = 5) -> Figure:
     """CS@k of each year of true age as bars: one model, or two side by side.
 
     Years with fewer than ten faces are paler. Ages are rounded to whole years,
-    halves up.
+    halves up. Failures are treated as the figures do.
 
     Raises
     ------
@@ -51,14 +51,16 @@ def cs_by_age(evaluations: Sequence[Evaluation], k: float = 5) -> Figure:
         raise ConfigError(
             "bars stand side by side for one or two models", got=str(len(evaluations))
         )
-    faces = [predicted_faces(each) for each in evaluations]
+    faces = [predicted_faces(each, counted=True) for each in evaluations]
     years = [np.floor(true + 0.5).astype(int) for true, _ in faces]
     first = min(int(each.min()) for each in years) // 10 * 10
     last = max(int(each.max()) for each in years)
     rows = -(-(last + 1 - first) // _ROW)
     length = -(-(last + 1 - first) // rows // 10) * 10
     figure = new_figure(
-        0.5 + 1.55 * rows, f"Within {k:g} years, by age (CS@{k:g})", on_data(evaluations)
+        0.5 + 1.55 * rows,
+        f"Within {k:g} years, by age (CS@{k:g})",
+        on_data(evaluations, counted=True),
     )
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
     width = 0.86 / len(evaluations)
@@ -113,7 +115,7 @@ def cs_curves(evaluations: Sequence[Evaluation]) -> Figure:
     if not evaluations:
         raise ConfigError("there is no model to draw", got="0 evaluations", expected="1 or more")
     height = max(2.9, 0.17 * len(evaluations) + 0.8)
-    figure = new_figure(height, "Faces within k years (CS@k)", on_data(evaluations))
+    figure = new_figure(height, "Faces within k years (CS@k)", on_data(evaluations, counted=True))
     axes = figure.subplots()
     ends = []
     for number, each in enumerate(evaluations):

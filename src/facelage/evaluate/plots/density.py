@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
     from facelage.evaluate.run import Evaluation
     from facelage.metrics.regression import Years
+#: Years between which predictions are drawn: a single wild one would leave the others no room.
+_DRAWN = (-50, 200)
 
 
 @styled
 def predicted_against_true(evaluation: Evaluation, reach: float = 2.0) -> Figure:
     """Predicted against true age: hexagons by number of faces (logarithmic), and the median.
+
+    Predictions below -50 and above 200 years are not drawn; the title says how many.
 
     Parameters
     ----------
@@ -39,22 +43,27 @@ def predicted_against_true(evaluation: Evaluation, reach: float = 2.0) -> Figure
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     true, predicted = predicted_faces(evaluation)
-    top = max(10.0, float(np.ceil(max(true.max(), predicted.max()) / 10) * 10))
-    bottom = min(0.0, float(np.floor(min(true.min(), predicted.min()) / 10) * 10))
-    figure = new_figure(4.3, "Predicted against true age", on_data([evaluation], named=True))
+    shown = (predicted >= _DRAWN[0]) & (predicted <= _DRAWN[1])
+    detail = on_data([evaluation], named=True)
+    if beyond := int((~shown).sum()):
+        detail += f"; {beyond:,} predicted below {_DRAWN[0]} or above {_DRAWN[1]} years"
+    inside = [true, np.clip(predicted, *_DRAWN)]
+    top = max(10.0, *(float(np.ceil(ages.max() / 10) * 10) for ages in inside))
+    bottom = min(0.0, *(float(np.floor(ages.min() / 10) * 10) for ages in inside))
+    figure = new_figure(4.3, "Predicted against true age", detail)
     axes = figure.subplots()
     # From a tint that shows on white to nearly black: it prints, and keeps its order in grey.
     colors = LinearSegmentedColormap.from_list("ink", ["#cfe3f2", "#5aa2d0", PALETTE[0], "#04223c"])
     cells = axes.hexbin(
-        true,
-        predicted,
+        true[shown],
+        predicted[shown],
         gridsize=max(5, int((top - bottom) / 2)),
         extent=(bottom, top, bottom, top),
         mincnt=1,
         cmap=colors,
         linewidths=0.1,
     )
-    most = max(10, int(np.asarray(cells.get_array()).max()))
+    most = max([10, *map(int, np.asarray(cells.get_array()))])
     cells.set_norm(LogNorm(1, most))
     axes.plot([bottom, top], [bottom, top], color=INK, lw=1, ls=(0, (4, 2)))
     ages, medians = running_median(true, predicted, reach)

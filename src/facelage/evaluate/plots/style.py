@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 
 from facelage.errors import InvalidArrayError, MissingDependencyError
+from facelage.evaluate.figures import counted_rows
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -177,16 +179,26 @@ def line_style(number: int) -> dict[str, Any]:
     }
 
 
-def predicted_faces(evaluation: Evaluation) -> tuple[Years, Years]:
+def counted_table(evaluation: Evaluation) -> pd.DataFrame:
+    """The predictions that the figures are over: failures with the training mean, if they count."""
+    figures = evaluation.figures
+    failures = figures.get("failures_as", "left_out")
+    return counted_rows(evaluation.predictions, failures, figures.get("training_mean"))
+
+
+def predicted_faces(evaluation: Evaluation, *, counted: bool = False) -> tuple[Years, Years]:
     """True and predicted ages (years, float64) of the faces that have both.
+
+    With `counted` they are those that the figures are over, see :func:`counted_table`.
 
     Raises
     ------
     InvalidArrayError
         If there are none.
     """
-    true = evaluation.predictions["age"].to_numpy(np.float64)
-    predicted = evaluation.predictions["predicted"].to_numpy(np.float64)
+    table = counted_table(evaluation) if counted else evaluation.predictions
+    true = table["age"].to_numpy(np.float64)
+    predicted = table["predicted"].to_numpy(np.float64)
     both = np.isfinite(true) & np.isfinite(predicted)
     if not both.any():
         raise InvalidArrayError(
@@ -197,12 +209,15 @@ def predicted_faces(evaluation: Evaluation) -> tuple[Years, Years]:
     return true[both], predicted[both]
 
 
-def on_data(evaluations: Sequence[Evaluation], *, named: bool = False) -> str:
+def on_data(
+    evaluations: Sequence[Evaluation], *, named: bool = False, counted: bool = False
+) -> str:
     """Data and number of faces for a title; the model too if `named`.
 
-    The number is that of the faces with a prediction, a range where it differs.
+    The number is that of the faces with a prediction (or of those that the figures are over, if
+    `counted`), a range where it differs.
     """
-    counts = sorted({len(predicted_faces(each)[0]) for each in evaluations})
+    counts = sorted({len(predicted_faces(each, counted=counted)[0]) for each in evaluations})
     faces = " to ".join(f"{count:,}" for count in (counts[0], counts[-1])[: len(counts)])
     data = dict.fromkeys(short(each.data, 60) or "the given faces" for each in evaluations)
     model = f"{short(evaluations[0].model, 48)} on " if named else ""
