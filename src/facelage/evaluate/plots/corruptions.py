@@ -79,7 +79,8 @@ def mae_by_severity(table: pd.DataFrame, *, data: str = "") -> Figure:
         panel.set_xlabel("severity (0: undamaged)")
     for panel in panels.flat[len(kinds) :]:
         panel.remove()
-    panels[0, 0].set_ylim(bottom=0)
+    highest = float(table["mae"].max())
+    panels[0, 0].set_ylim(0, 1.06 * highest if highest > 0 else None)  # room for the marker
     figure.supylabel("MAE (years)", size=9)
     if named:
         figure.legend(
