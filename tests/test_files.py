@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -142,6 +143,17 @@ def test_a_pipe_gets_the_whole_and_stays_one(tmp_path: Path) -> None:
     assert read == [CONTENT]
     assert (tmp_path / "pipe.csv").is_fifo()
     assert left_in(tmp_path) == ["pipe.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no /dev/stdout")
+def test_what_a_shell_has_redirected_stays_where_it_goes(tmp_path: Path) -> None:
+    code = "from facelage.files import write_text as w; w('/dev/stdout', 'a\\n')"
+    with (tmp_path / "out.txt").open("a") as out:
+        out.write("before\n")
+        out.flush()
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+        out.write("after\n")
+    assert (tmp_path / "out.txt").read_text() == "before\na\nafter\n"
 
 
 @given(st.lists(st.sampled_from(["a", "A", "a_2", "A_2", "a_3", "b", ""])))

@@ -19,18 +19,20 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
 
     A reader sees the old content or the new, never a part; a crash leaves the
     old. The temporary name keeps the suffix, which some writers go by. What a link
-    points to is replaced, not the link; pipes and devices get the content when it is whole.
+    points to is replaced, not the link; pipes and devices (and what a shell has put in the place
+    of ``/dev/stdout``) get the content when it is whole.
     """
     path = Path(path)
-    if path.exists() and not path.is_file() and not path.is_dir():
+    opened = str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
+    if path.exists() and not path.is_dir() and (opened or not path.is_file()):
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / f"whole{path.suffix}"
             write(whole)
-            with path.open("wb") as stream:
+            with path.open("ab") as stream:
                 stream.write(whole.read_bytes())
         return
     if path.is_symlink():
-        path = path.resolve()
+        path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile's: those are private, and the umask can't be asked for without changing it.
     temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
@@ -137,15 +139,18 @@ def fetch(url: str, checksum: str, *, name: str | None = None, timeout: float = 
     else:
         downloader = pooch.HTTPDownloader(timeout=timeout)
     pooch.get_logger().setLevel("WARNING")
+    scratch = f".{secrets.token_hex(8)}.{name}"
     try:
         # pooch downloads to a temporary file, compares the hash, then moves it.
         path = pooch.retrieve(
             url,
             known_hash=f"sha256:{checksum}",
-            fname=name,
+            fname=scratch,
             path=target.parent,
             downloader=downloader,
         )
+        # pooch's are for the user's own eyes; others may share a cache.
+        write_bytes(target, Path(path).read_bytes())
     except Exception as error:  # requests, urllib3 and the OS each have their own
         # requests' errors about addresses are a ValueError too, and an OSError besides.
         if isinstance(error, ValueError) and not isinstance(error, OSError):
@@ -160,8 +165,8 @@ def fetch(url: str, checksum: str, *, name: str | None = None, timeout: float = 
             got=f"{type(error).__name__} from {url}: {str(error)[:200]}",
             fix=f"check the connection, or copy the file to {target}",
         ) from error
-    # pooch's are for the user's own eyes; others may share a cache.
-    write_bytes(target, Path(path).read_bytes())
+    finally:
+        (target.parent / scratch).unlink(missing_ok=True)
     return target
 
 

@@ -276,14 +276,25 @@ def test_results_do_not_replace_what_they_come_from(
         facelage("evaluate", tables[0], data, "--out", tables[0].parent),
         facelage("compare", *tables, "--data", data, "--out", tmp_path),
         facelage("evaluate", "constant-mean:33", data, "--out", prepared_copy(tmp_path)),
+        facelage(
+            "evaluate",
+            "constant-mean:33",
+            tables[0],
+            "--images",
+            "--age-column",
+            "predicted",
+            "--out",
+            tables[0].parent,
+        ),
     ]
     for each in done:
         assert each.code == 1
         assert "would replace what they come from" in each.err
     assert tables[0].read_bytes() == content
-    # Elsewhere they may be written, also above.
+    # Elsewhere they may be written, also above, and a comparison beside prepared faces.
     assert facelage("evaluate", tables[0], data, "--out", tmp_path, "--no-faces").code == 0
-    done = facelage("compare", *tables, "--data", data, "--out", tmp_path / "c", "--no-faces")
+    out = tmp_path / "prepared"
+    done = facelage("compare", *tables, "--data", data, "--out", out, "--no-faces")
     assert done.code == 0, done.err
 
 

@@ -194,6 +194,9 @@ def test_whatever_lies_in_an_album_is_an_original(
     assert done.code == 1
     assert "would replace an original" in done.err
     assert (album / "me.jpg").read_bytes() == b"another photo"
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "me.jpg").symlink_to(album / "me.jpg")
+    assert facelage(*arguments, tmp_path / "links").code == 1
     for _ in range(2):  # in a folder of their own drawn photos may be replaced
         assert facelage(*arguments, tmp_path / "drawn").code == 0
 

@@ -174,6 +174,14 @@ def test_of_copies_the_one_that_stays_has_the_groups_of_all() -> None:
         marked = mark_duplicates(from_records(order, "."), FilterConfig()).frame.set_index("path")
         kept = marked[marked["status"] == "ok"]["group"]
         assert list(kept[["a", "c", "d", "f", "g"]]) == ["ann", "ann", "bo", "bo", "cy"]
+    near = [
+        {**row, "sha256": str(n), "phash": hashlib.sha256(row["sha256"].encode()).hexdigest()}
+        for n, row in enumerate(rows)
+    ]
+    config = FilterConfig(near_duplicates="drop", near_duplicate_bits=0)
+    marked = mark_duplicates(from_records(near, "."), config).frame.set_index("path")
+    kept = marked[marked["status"] == "ok"]["group"]
+    assert list(kept[["a", "c", "d", "f", "g"]]) == ["ann", "ann", "bo", "bo", "cy"]
 
 
 def test_near_duplicates_are_grouped_or_dropped() -> None:

@@ -204,7 +204,9 @@ def test_a_path_listed_twice_counts_once(tmp_path: Path) -> None:
     frame.loc[4, "age"] = math.nan
     frame.loc[[8, 9], "path"] = "008.png"
     frame.loc[[8, 9], "age"] = [300, math.nan]
+    frame.loc[7, "group"] = "ann"  # whose photo it is, only this row says
     prepared = quiet(Manifest(frame, tmp_path / "photos"), tmp_path / "out").frame
+    assert prepared["group"].tolist()[0] == "ann"
     assert prepared["status"].tolist()[:3] == ["ok", "ok", "ok"]
     assert prepared["status"].tolist()[5] == "ok"  # the first possible age counts
     assert prepared["status"].tolist()[8] == "bad_label"  # none of its ages is possible

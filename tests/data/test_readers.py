@@ -196,7 +196,9 @@ def test_numbered_photos_in_folders_by_age_have_the_folders_ages(name: str, tmp_
 def test_utkface_in_folders_by_age_is_read_either_way(tmp_path: Path) -> None:
     for age in (1, 30, 40):
         write_bytes(tmp_path / str(age) / f"{age}_0_0_2017.jpg", b"x")
-    assert sorted(read_folder(tmp_path).ages()) == [1, 30, 40]
+    for layout in ("auto", "folders"):
+        assert sorted(read_folder(tmp_path, layout).ages()) == [1, 30, 40]
+    assert set(read_folder(tmp_path).frame["gender"]) == {"male"}
 
 
 def test_what_prepare_wrote_below_is_not_read_as_photos(tmp_path: Path) -> None:

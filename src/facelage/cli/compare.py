@@ -50,7 +50,7 @@ def command(
     # Photos or crops, all models get the same faces: see facelage.evaluate.compare.
     opened = named_apart([open_for(name, options | {"images": False}) for name in models])
     if out is not None:
-        spare_inputs(opened, out, table, each_in_its_folder=True)
+        spare_inputs(opened, data, out, table, each_in_its_folder=True)
     result = compare(opened, manifest, data=title, **settings)
     if not as_json:
         click.echo(comparison_report(result), nl=False)

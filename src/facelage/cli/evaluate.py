@@ -161,7 +161,7 @@ def command(
     manifest, title, settings = read_data(data, **options)
     opened = open_for(model, options)
     if out is not None:
-        spare_inputs([opened], out, table)
+        spare_inputs([opened], data, out, table)
     result = evaluate(opened, manifest, data=title, **settings)
     if not as_json:
         click.echo(text_report(result), nl=False)

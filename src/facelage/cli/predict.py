@@ -132,13 +132,13 @@ def _spare_originals(files: list[Path], annotate: Path) -> None:
     folders = {file.parent for file in files} if there else set()
     album = any(folder.is_dir() and annotate.samefile(folder) for folder in folders)
     others = () if album else (file for file in files if there and file.exists())
-    originals = [*(there if album else ())]
+    originals = [target for target in there if album or target.is_symlink()]
     originals += [file for file in others if any(target.samefile(file) for target in there)]
     if originals:
         raise ConfigError(
             "a drawn photo would replace an original",
             got=f"--annotate {annotate}, which holds {min(originals)}",
-            fix="another folder for --annotate",
+            fix="a folder of its own for --annotate",
         )
 
 

@@ -103,6 +103,12 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
             name = joined[name]
         return name
 
+    def take_in(row: int, original: int) -> None:
+        own, kept_with = final(group[row]), final(group[original])
+        if own and kept_with and own != kept_with:  # the same person under two names
+            joined[own] = kept_with
+        group[original] = kept_with or own
+
     for row in sorted((r for r in range(len(frame)) if status[r] == "ok"), key=path.__getitem__):
         original = first.setdefault(columns["sha256"][row] or path[row], row)
         if original == row:
@@ -111,10 +117,7 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
         differ = "" if ages[original] == ages[row] else f", but {ages[original]:g} years old"
         status[row] = Status.EXACT_DUPLICATE.value
         reason[row] = f"the same file as {path[original]}{differ}"
-        own, kept_with = final(group[row]), final(group[original])
-        if own and kept_with and own != kept_with:  # the same person under two names
-            joined[own] = kept_with
-        group[original] = kept_with or own
+        take_in(row, original)
     hashed = [row for row in kept if columns["phash"][row]]
     clusters = duplicate_groups(
         [columns["phash"][row] for row in hashed], config.near_duplicate_bits
@@ -128,6 +131,7 @@ def mark_duplicates(manifest: Manifest, config: FilterConfig) -> Manifest:
             if row != head:
                 status[row] = Status.NEAR_DUPLICATE.value
                 reason[row] = f"nearly the same picture as {path[head]}"
+                take_in(row, head)
             continue
         own, shared = final(group[row]), final(f"{NEAR_DUPLICATES}{path[head]}")
         if own and own != shared:

@@ -88,8 +88,6 @@ class Manifest:
             If a path is empty, or leaves the root folder.
         """
         root = self.root.resolve()
-        # Absolute paths may spell the root as it was given.
-        named = Path(os.path.normpath(self.root.absolute()))
         located = []
         for row, text in enumerate(self.frame[column]):
             if not text:
@@ -99,7 +97,8 @@ class Manifest:
                     fix="run `facelage prepare`" if column == "crop" else "name the file",
                 )
             path = Path(os.path.normpath(root / text))  # links are the user's own, ".." is not
-            if not (path.is_relative_to(root) or path.is_relative_to(named)):
+            # An absolute path may spell the root in another way.
+            if not path.is_relative_to(root) and not path.resolve().is_relative_to(root):
                 raise ManifestError(
                     f"row {row + 1} points outside the manifest's folder",
                     got=text,
@@ -230,7 +229,9 @@ def _normal(frame: pd.DataFrame) -> pd.DataFrame:
         frame["age"] = math.nan
     raw = frame["age"]
     if pd.api.types.is_datetime64_any_dtype(raw):
-        raise ManifestError("the ages are dates", got=str(raw.iloc[0]), expected="years")
+        raise ManifestError(
+            "the ages are dates", got=", ".join(map(str, raw[:1])), expected="years"
+        )
     ages = pd.to_numeric(raw, errors="coerce").astype("float64")
     unreadable = ages.isna() & raw.notna() & (raw.astype(str).str.strip() != "")
     if unreadable.any():

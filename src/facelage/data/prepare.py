@@ -342,6 +342,9 @@ def _join(
     frame = manifest.frame.assign(split="")
     for name in ("status", "reason", "crop", "box", "landmarks", "detector", "sha256", "phash"):
         frame[name] = [done[path].get(name, "") for path in frame["path"]]
+    # Whose photo it is, whichever of its rows says so.
+    known = frame["group"].where(frame["group"] != "").groupby(frame["path"]).transform("first")
+    frame["group"] = frame["group"].where(frame["group"] != "", known.fillna(""))
     used = list(_rows_to_use(manifest, config.filters).values())
     again = ~frame.index.isin(used)
     frame.loc[again, "status"] = Status.EXACT_DUPLICATE.value

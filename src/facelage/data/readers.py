@@ -153,10 +153,10 @@ def _guess_layout(source: Path) -> str:
     pairs = list(zip(by_name, by_folder, strict=True))
     # A photo's number, or the day it was taken, may look like an age, and so may a folder's number.
     agreed = all(a == b for a, b in pairs if a is not None and b is not None)
-    if in_folders > len(images) / 2 and (agreed or named <= len(images) / 2):
+    if named > len(images) / 2 and (agreed or in_folders <= len(images) / 2):
+        return "utkface"  # which also says gender and race
+    if in_folders > len(images) / 2 and named <= len(images) / 2:
         return "folders"
-    if named > len(images) / 2 and in_folders <= len(images) / 2:
-        return "utkface"
     raise ManifestError(
         "can't tell where the ages are",
         got=f"{len(images)} images, {named} with UTKFace names, {in_folders} in folders by age",

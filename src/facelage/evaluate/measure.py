@@ -15,7 +15,7 @@ from tqdm import tqdm
 from facelage.data.align import align
 from facelage.data.crops import CropStore
 from facelage.data.detect import DetectorLike
-from facelage.data.images import UInt8Image
+from facelage.data.images import UInt8Image, load_image
 from facelage.data.manifest import Manifest
 from facelage.data.prepared import agreed_crop
 from facelage.errors import ConfigError, ImageError, InvalidArrayError
@@ -175,16 +175,23 @@ def _prepared_crops(
 ) -> None:
     """Fill in `answers` from crops, a batch at a time, and `frame` with what can't be read."""
     usable = np.flatnonzero((manifest.frame["status"] == "ok").to_numpy())
-    # Decoded batch by batch: an evaluation sees each crop once.
-    store = None
-    while len(usable) and store is None:
-        try:
-            store = CropStore(Manifest(manifest.frame.iloc[usable], manifest.root), memory_gb=0.0)
-        except ImageError as error:  # the first tells the size of all
-            frame.loc[usable[0], ["status", "reason"]] = "unreadable", str(error)
-            usable = usable[1:]
-    if store is None:
+    if not len(usable):
         return
+    # The first that can be read tells the size of all.
+    errors: list[ImageError] = []
+    for path in Manifest(manifest.frame.iloc[usable], manifest.root).locate("crop"):
+        try:
+            load_image(path)
+            break
+        except ImageError as error:
+            errors.append(error)
+    if len(errors) == len(usable):
+        raise errors[0]
+    for row, problem in zip(usable.tolist(), errors, strict=False):
+        frame.loc[row, ["status", "reason"]] = "unreadable", str(problem)
+    usable = usable[len(errors) :]
+    # Decoded batch by batch: an evaluation sees each crop once.
+    store = CropStore(Manifest(manifest.frame.iloc[usable], manifest.root), memory_gb=0.0)
     for start in tqdm(
         range(0, len(usable), batch_size), desc="evaluate", unit="batch", disable=not progress
     ):

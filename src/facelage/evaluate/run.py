@@ -306,23 +306,29 @@ def check_destination(folder: str | os.PathLike[str], table: TableFormat) -> Pat
 
 
 def spare_inputs(
-    models: Sequence[Model], folder: Path, table: TableFormat, *, each_in_its_folder: bool = False
+    models: Sequence[Model],
+    data: Path,
+    folder: Path,
+    table: TableFormat,
+    *,
+    each_in_its_folder: bool = False,
 ) -> None:
     """Refuse a folder in which the results would replace a table they come from, or prepare's.
 
     Raises
     ------
     ConfigError
-        If a model's own table lies where its predictions are to be written (with
-        `each_in_its_folder`, in a folder below), or the folder holds prepared faces.
+        If a model's own table, or `data`, lies where predictions are to be written (with
+        `each_in_its_folder`, in a folder below), or the report where prepare's is.
     """
-    replaced = [folder / "report.txt"] if (folder / "prepare.json").exists() else []
-    for model in models:
-        if isinstance(model, PredictionsTable) and model.path is not None:
-            place = model.path.resolve()
-            into = place.parent.parent if each_in_its_folder else place.parent
-            if place.name == f"predictions.{table}" and into == folder.resolve():
-                replaced.append(model.path)
+    prepared = (folder / "prepare.json").exists() and not each_in_its_folder
+    replaced = [folder / "report.txt"] if prepared else []
+    tables = [model.path for model in models if isinstance(model, PredictionsTable) and model.path]
+    for path in (*tables, data):
+        place = path.resolve()
+        into = place.parent.parent if each_in_its_folder else place.parent
+        if place.name == f"predictions.{table}" and into == folder.resolve():
+            replaced.append(path)
     if replaced:
         raise ConfigError(
             "the results would replace what they come from",

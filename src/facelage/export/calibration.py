@@ -109,7 +109,7 @@ def calibration_from_table(path: str | os.PathLike[str]) -> Calibration:
         ("age", pairs[:, 0], 0.0, MAX_AGE),
         ("predicted", pairs[:, 1], -MAX_AGE, 2 * MAX_AGE),  # wrong, yet from a model of ages
     ):
-        odd = np.flatnonzero((column < low) | (column > high))
+        odd = np.flatnonzero(np.isfinite(column) & ((column < low) | (column > high)))
         if len(odd):
             raise ManifestError(
                 f"row {odd[0] + 1} has an impossible {name}",

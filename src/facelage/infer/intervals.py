@@ -234,9 +234,10 @@ class Calibration:
             If a spread is not above 0.
         """
         years, n = np.asarray(age, np.float64), len(self.residuals)
+        unit = _spread(spread, years)
         if threshold <= 0:
             return np.ones_like(years)
-        away = (threshold - years) / _spread(spread, years)
+        away = (threshold - years) / unit
         needed = _scaled(away, years, self.knots, self.low_scales, self.high_scales)
         below = np.searchsorted(np.asarray(self.residuals), needed, side="left")
         return np.asarray((n - below + 1) / (n + 2), np.float64)

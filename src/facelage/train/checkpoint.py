@@ -12,6 +12,7 @@ from facelage.errors import CheckpointError
 from facelage.files import write_atomically
 from facelage.train.config import TrainConfig
 
+#: What last.pt holds.
 _STATE = {"identity", "config", "model", "average", "optimiser", "schedule"}
 _STATE |= {"best", "best_epoch", "history"}
 

@@ -69,7 +69,7 @@ def test_a_file_that_is_cut_off_says_so_after_its_last_frame(clip: Path, tmp_pat
     assert "30 by its header" in last.error.expected
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".webm"])
 def test_a_header_that_promises_more_frames_is_no_sign_of_a_cut(
     suffix: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +81,26 @@ def test_a_header_that_promises_more_frames_is_no_sign_of_a_cut(
         assert [frame.error for frame in read_frames(path)] == [None] * 30
     if suffix != ".mp4":  # what is missing there is its index, without which nothing is read
         assert isinstance(list(read_frames(part))[-1].error, VideoError)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".avi"])
+def test_a_file_that_was_never_filled_ends_early(suffix: str, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"clip{suffix}"
+    save_video(path, [frame.image for frame in read_frames(clip) if frame.image is not None], fps=9)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + b"\0" * (len(data) - len(data) // 2))
+    *good, last = read_frames(path)
+    assert 0 < len(good) < 30
+    assert isinstance(last.error, VideoError)
+
+
+def test_a_file_may_go_while_it_is_read(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    save_video(path, [frame.image for frame in read_frames(clip) if frame.image is not None], fps=9)
+    frames = read_frames(path)
+    next(frames)
+    path.unlink()
+    assert [frame.error for frame in frames] == [None] * 29
 
 
 def test_names_with_a_colon_are_files(

@@ -6,29 +6,35 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+_TAIL = 1024
+
 
 def cut_off(path: str | os.PathLike[str]) -> bool | None:
-    """Whether a file ends before its container does; None where the container does not say.
+    """Whether a file ends before its container does; None where that can't be told.
 
     Told by the sizes in the file itself: of the last box of MP4 and MOV (ISO/IEC 14496-12,
-    4.2), of the segment of Matroska and WebM (RFC 8794, 6; RFC 9559, 5.1), of the last RIFF
-    chunk of AVI. A number of frames in a header can't tell it: an edit list hides some, and
-    Matroska has none.
+    4.2), or of the segment of Matroska and WebM (RFC 8794, 6; RFC 9559, 5.1), and by a last KiB
+    of zeros, as in a file that was set aside and never filled. A number of frames in a header
+    can't tell it there: an edit list hides some, and Matroska has none. That of AVI can.
     """
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as stream:
-        start = stream.read(12)
-        if start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-            return _boxes_end(stream, size) > size
-        if start[:4] == b"\x1a\x45\xdf\xa3":
-            end = _segment_end(stream)
-            return None if end is None else end > size
-        if start[:4] == b"RIFF" and start[8:] == b"AVI ":
-            return _chunks_end(stream, size) > size
-    return None
+    try:
+        size = Path(path).stat().st_size
+        with Path(path).open("rb") as stream:
+            start, end = stream.read(12), None
+            if start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+                end = _boxes_end(stream, size)
+            elif start[:4] == b"\x1a\x45\xdf\xa3":
+                end = _segment_end(stream)
+            if end is None:
+                return None
+            stream.seek(max(0, size - _TAIL))
+            return end > size or not any(stream.read(_TAIL))
+    except OSError:
+        return None
 
 
-def _boxes_end(stream: BinaryIO, size: int) -> int:
+def _boxes_end(stream: BinaryIO, size: int) -> int | None:
+    """Where the last box ends; None if it says no length: then it goes on to the file's end."""
     at = 0
     while at + 8 <= size:
         stream.seek(at)
@@ -36,8 +42,8 @@ def _boxes_end(stream: BinaryIO, size: int) -> int:
         length = int.from_bytes(head[:4], "big")
         if length == 1:  # a long one, whose length comes behind the name
             length = int.from_bytes(head[8:16], "big")
-        if length < 8:  # 0: to the end of the file
-            return size
+        if length < 8:
+            return None
         at += length
     return at
 
@@ -63,15 +69,3 @@ def _ebml_number(stream: BinaryIO) -> int | None:
     more = 8 - first[0].bit_length()
     value = int.from_bytes(bytes([first[0] & (0x7F >> more)]) + stream.read(more), "big")
     return None if value == (1 << 7 * (more + 1)) - 1 else value
-
-
-def _chunks_end(stream: BinaryIO, size: int) -> int:
-    at = 0
-    while at + 8 <= size:  # long files have several
-        stream.seek(at)
-        head = stream.read(8)
-        if head[:4] != b"RIFF":
-            break
-        at += 8 + int.from_bytes(head[4:], "little")
-        at += at % 2
-    return at

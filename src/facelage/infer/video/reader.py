@@ -107,7 +107,10 @@ def read_frames(
     """
     check_color(color)  # else it would be wrong for every frame
     if isinstance(source, (str, os.PathLike)):
-        return _from_file(_open(source), os.fspath(source), stride, live)
+        name = os.fspath(source)
+        # Asked at once: by its end the file may be elsewhere.
+        cut = None if "://" in name else cut_off(name)
+        return _from_file(_open(source), name, stride, live, cut)
     if not hasattr(source, "__iter__"):
         try:
             index = operator.index(source)
@@ -177,7 +180,9 @@ def _retrieve(capture: Any, index: int, seconds: float) -> RawFrame:
     return RawFrame(index, seconds, error=error)
 
 
-def _from_file(capture: Any, name: str, stride: int, live: bool) -> Generator[RawFrame, None, None]:
+def _from_file(
+    capture: Any, name: str, stride: int, live: bool, cut: bool | None
+) -> Generator[RawFrame, None, None]:
     try:
         info, index, seconds = _info(capture), 0, 0.0
         start = time.monotonic()
@@ -191,7 +196,7 @@ def _from_file(capture: Any, name: str, stride: int, live: bool) -> Generator[Ra
             if index % stride == 0:
                 yield _retrieve(capture, index, seconds)
             index += 1
-        if not live and (index == 0 or _ends_early(name, index, info.frames or 0)):
+        if not live and (index == 0 or _ends_early(cut, index, info.frames or 0)):
             error = VideoError(
                 "the video ends early",
                 got=f"{index} frames of {name}",
@@ -203,11 +208,10 @@ def _from_file(capture: Any, name: str, stride: int, live: bool) -> Generator[Ra
         capture.release()
 
 
-def _ends_early(name: str, frames: int, promised: int) -> bool:
-    known = None if "://" in name else cut_off(name)
-    if known is None:
+def _ends_early(cut: bool | None, frames: int, promised: int) -> bool:
+    if cut is None:
         return promised - frames > max(2, _HEADER_SLACK * promised)
-    return known and (frames < promised or not promised)
+    return cut and (frames < promised or not promised)
 
 
 def _from_camera(capture: Any, camera: int, stride: int) -> Generator[RawFrame, None, None]:

@@ -136,5 +136,5 @@ def _check_whole(path: Path, count: int) -> None:
         raise VideoError(
             "the video could not be written whole",
             got=f"{found} of {count} frames in {path.stat().st_size} bytes",
-            fix="free some disk space",
+            fix="free some disk space; if there is enough, another suffix, codec or frame rate",
         )
