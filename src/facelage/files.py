@@ -18,9 +18,9 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
     """Let `write` fill a temporary file beside `path`, then move it into place.
 
     A reader sees the old content or the new, never a part; a crash leaves the
-    old. The temporary name keeps the suffix, which some writers go by. What a link
-    points to is replaced, not the link; pipes and devices (and what a shell has put in the place
-    of ``/dev/stdout``) get the content when it is whole.
+    old. The temporary name keeps the suffix, which some writers go by. A link is
+    replaced, and what it points to left alone; pipes and devices (and what a shell has put in
+    the place of ``/dev/stdout``) get the content when it is whole.
     """
     path = Path(path)
     opened = str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
@@ -31,8 +31,6 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
             with path.open("ab") as stream:
                 stream.write(whole.read_bytes())
         return
-    if path.is_symlink():
-        path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile's: those are private, and the umask can't be asked for without changing it.
     temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
