@@ -129,11 +129,17 @@ def _spare_originals(files: list[Path], annotate: Path) -> None:
     from facelage.errors import ConfigError
 
     there = {target for file in files if (target := annotate / f"{file.stem}.jpg").exists()}
-    folders = {file.parent for file in files} if there else set()
-    album = any(folder.is_dir() and annotate.samefile(folder) for folder in folders)
-    others = () if album else (file for file in files if there and file.exists())
-    originals = [target for target in there if album or target.is_symlink()]
-    originals += [file for file in others if any(target.samefile(file) for target in there)]
+    if not there:
+        return
+
+    def identity(path: Path) -> tuple[int, int]:
+        found = path.stat()
+        return found.st_dev, found.st_ino
+
+    given = [file for file in files if file.exists()]
+    album = identity(annotate) in {identity(folder) for folder in {file.parent for file in given}}
+    own = {identity(file) for file in given}
+    originals = [each for each in there if album or each.is_symlink() or identity(each) in own]
     if originals:
         raise ConfigError(
             "a drawn photo would replace an original",
@@ -167,11 +173,13 @@ def _csv_writer() -> Callable[[dict[str, Any]], None]:
     names = ["path", "status", "face", "age", "left", "top", "right", "bottom", "score"]
     names += ["detector", "model", "error", "low", "high", "coverage"]
     writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
-    head = iter([writer.writeheader])
+    begun = False
 
     def write(image: dict[str, Any]) -> None:
-        for write_head in head:
-            write_head()
+        nonlocal begun
+        if not begun:
+            writer.writeheader()
+            begun = True
         for row in _flat([image]):
             edges = zip(("left", "top", "right", "bottom"), row.get("box") or (), strict=False)
             ends = zip(("low", "high"), row.get("interval") or (), strict=False)

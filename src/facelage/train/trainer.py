@@ -54,8 +54,6 @@ from facelage.train.precision import keep_slow_in_float32
 from facelage.train.remembered import RememberedTeachers
 from facelage.train.side_tasks import SideTasks
 
-#: What ``last.pt`` holds.
-
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:

@@ -63,7 +63,7 @@ def predicted_against_true(evaluation: Evaluation, reach: float = 2.0) -> Figure
         cmap=colors,
         linewidths=0.1,
     )
-    most = max([10, *map(int, np.asarray(cells.get_array()))])
+    most = int(np.max(np.asarray(cells.get_array()), initial=10))
     cells.set_norm(LogNorm(1, most))
     axes.plot([bottom, top], [bottom, top], color=INK, lw=1, ls=(0, (4, 2)))
     ages, medians = running_median(true, predicted, reach)
